@@ -1,0 +1,70 @@
+/*
+ * The optional paravirtual feature "Trapline trace", version 1: how a guest kernel tells the hypervisor which task
+ * runs and which user bytes a call consumed or produced.  Both sides include this file; nothing in it is trusted by
+ * the hypervisor beyond its bounds.
+ *
+ * Found by CPUID: leaf CAPTURE_CPUID_LEAF answers EAX = version, EBX/ECX/EDX = "Trap" "line" "Trac".
+ * The guest registers one capture page per vCPU (page aligned, guest-physical) with VMCALL CAPTURE_CALL_REGISTER.
+ *
+ * Who writes what.  `active` is written by the hypervisor alone: 1 while this vCPU is trapped.  All else is written by
+ * the guest on the same vCPU; the hypervisor reads it only during that vCPU's exits, so no ordering is needed.
+ *   - On a switch of tasks the guest stores pid, tid and `buffer` (GPA of the task's capture buffer, 0: none).
+ *   - At each dispatch of a call the guest increments `dispatches`, and, when active, empties the task's buffer
+ *     (used = 0, lost = 0).  The copy doors append items while the call runs.
+ *   - The call is closed by the SYSRET exit, or, when it leaves the kernel by another way, by CAPTURE_CALL_CLOSE.
+ *
+ * VMCALL: RAX = number, RBX, RCX, RDX, RSI = arguments; RAX = 0 or -errno on return.  From CPL 0 only.
+ */
+#ifndef ABI_CAPTURE_H
+#define ABI_CAPTURE_H
+
+#include <stdint.h>
+
+#define CAPTURE_CPUID_LEAF 0x40000100u
+#define CAPTURE_VERSION 1u
+#define CAPTURE_SIGNATURE_EBX 0x70617254u /* "Trap" */
+#define CAPTURE_SIGNATURE_ECX 0x656e696cu /* "line" */
+#define CAPTURE_SIGNATURE_EDX 0x63617254u /* "Trac" */
+
+#define CAPTURE_CALL_REGISTER 0x54500001u  /* RBX: GPA of this vCPU's capture page */
+#define CAPTURE_CALL_CLOSE 0x54500002u     /* RBX: result; close the current task's open call */
+#define CAPTURE_CALL_SIGNAL 0x54500003u    /* RBX: GVA (kernel) of the 128-byte siginfo about to be delivered */
+#define CAPTURE_CALL_TASK_NEW 0x54500004u  /* RBX: new tid, RCX: its pid, RDX: parent tid */
+#define CAPTURE_CALL_TASK_EXIT 0x54500005u /* RBX: wait status of the current task, which makes no more calls */
+
+struct capture_page {
+    uint32_t version; /* CAPTURE_VERSION */
+    uint32_t active;
+    uint32_t pid;
+    uint32_t tid;
+    uint64_t buffer;
+    uint64_t dispatches;
+};
+
+#define CAPTURE_BUFFER_SIZE 4096u /* one page per task */
+#define CAPTURE_ITEM_MAX 1024u    /* bytes kept of one copied range; the rest is counted in `total` */
+
+struct capture_buffer {
+    uint32_t used; /* bytes of items that follow, each item 8-byte aligned */
+    uint32_t lost; /* items that did not fit */
+    uint8_t items[CAPTURE_BUFFER_SIZE - 8];
+};
+
+enum capture_direction {
+    CAPTURE_IN = 1,
+    CAPTURE_OUT = 2,
+    CAPTURE_OBSERVED = 3, /* never in a capture buffer: what was there when the call was made, read from outside */
+};
+
+struct capture_item {
+    uint64_t address; /* user virtual address */
+    uint32_t total;   /* bytes that were copied */
+    uint16_t kept;    /* bytes that follow, <= total, <= CAPTURE_ITEM_MAX; the next item starts 8-byte aligned */
+    uint16_t direction;
+    uint8_t bytes[];
+};
+
+_Static_assert(sizeof(struct capture_buffer) == CAPTURE_BUFFER_SIZE, "one page");
+_Static_assert(sizeof(struct capture_item) == 16, "item header");
+
+#endif

@@ -1,0 +1,206 @@
+/*
+ * See abi/decode.h: a whole call, and text output.
+ */
+#include "abi/decode_internal.h"
+
+#include "lib/format.h"
+#include "lib/string.h"
+
+void out(struct decoder *d, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    int n = format_va(d->buffer + d->used, d->size - d->used, fmt, ap);
+    va_end(ap);
+    d->used = MIN(d->used + (size_t)MAX(n, 0), d->size - 1);
+}
+
+void out_address(struct decoder *d, uint64_t address)
+{
+    if (address)
+        out(d, "0x%llx", (unsigned long long)address);
+    else
+        out(d, "NULL");
+}
+
+void print_none(struct decoder *d, uint64_t value)
+{
+    d->skipped = true;
+}
+
+static decode_printer *const printers[ARG_COUNT] = {
+#define KIND(name, printer, text) [ARG_##name] = print_##printer,
+#include "abi/syscall_kinds.def"
+#undef KIND
+};
+
+/* Linux's restart codes never reach a program; strace shows them, and so do we where the kernel told them. */
+static const struct restart {
+    int64_t code;
+    const char *text;
+} restarts[] = {
+    {-512, "ERESTARTSYS (To be restarted if SA_RESTART is set)"},
+    {-513, "ERESTARTNOINTR (To be restarted)"},
+    {-514, "ERESTARTNOHAND (To be restarted if no handler)"},
+    {-516, "ERESTART_RESTARTBLOCK (Interrupted by signal)"},
+};
+
+static void print_error(struct decoder *d, int64_t result)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(restarts); i++) {
+        if (restarts[i].code == result) {
+            out(d, "? %s", restarts[i].text);
+            return;
+        }
+    }
+    unsigned number = (unsigned)-result;
+    if (error_name(number))
+        out(d, "-1 %s (%s)", error_name(number), error_text(number));
+    else
+        out(d, "-1 (errno %u)", number);
+}
+
+static void print_value(struct decoder *d, int64_t result)
+{
+    switch (d->row->result) {
+    case RESULT_ADDR:
+    case RESULT_HEX:
+        out(d, "0x%llx", (unsigned long long)result);
+        break;
+    case RESULT_OCTAL:
+        out(d, "%#03llo", (unsigned long long)result);
+        break;
+    case RESULT_POLL:
+        print_result_poll(d);
+        break;
+    case RESULT_SELECT:
+        print_result_select(d);
+        break;
+    case RESULT_FCNTL:
+        print_result_fcntl(d);
+        break;
+    case RESULT_PRCTL:
+        print_result_prctl(d);
+        break;
+    case RESULT_PERSONALITY:
+        print_result_personality(d);
+        break;
+    case RESULT_IOPRIO:
+        print_result_ioprio(d);
+        break;
+    case RESULT_SIGNAL:
+        print_result_signal(d);
+        break;
+    case RESULT_SCHED_POLICY:
+        out(d, "%lld (", (long long)result);
+        print_sched_policy(d, (uint64_t)result);
+        out(d, ")");
+        break;
+    default:
+        out(d, "%lld", (long long)result);
+    }
+}
+
+static void print_result(struct decoder *d)
+{
+    int64_t result = d->call->result;
+
+    if (d->row->result == RESULT_NONE || !d->call->returned)
+        out(d, "?");
+    else if (result < 0 && result >= -4095)
+        print_error(d, result);
+    else
+        print_value(d, result);
+    if (d->call->answered)
+        out(d, " (DENIED)");
+}
+
+static void print_arguments(struct decoder *d)
+{
+    bool first = true;
+
+    if (d->row->result == RESULT_SIGRETURN)
+        print_sigreturn(d);
+    for (d->index = 0; d->index < syscall_row_arity(d->row); d->index++) {
+        size_t before = d->used;
+
+        d->skipped = false;
+        out(d, first ? "" : ", ");
+        printers[d->row->kinds[d->index]](d, d->call->args[d->index]);
+        if (d->skipped) {
+            d->used = before;
+            d->buffer[before] = '\0';
+        } else {
+            first = false;
+        }
+    }
+}
+
+/* A number without a name, as strace shows it: six raw arguments. */
+static void print_unknown(struct decoder *d)
+{
+    out(d, "syscall_0x%llx(", (unsigned long long)d->call->nr);
+    for (unsigned i = 0; i < SYSCALL_ARGS_MAX; i++)
+        out(d, "%s%#llx", i ? ", " : "", (unsigned long long)d->call->args[i]);
+}
+
+size_t decode_call(const struct decode_call *call, char *buffer, size_t size)
+{
+    static const struct syscall_row unknown = {.result = RESULT_INT};
+    bool known = call->nr < SYSCALL_COUNT && syscall_rows[call->nr].name;
+    struct decoder d = {.call = call, .row = known ? &syscall_rows[call->nr] : &unknown, .buffer = buffer,
+                        .size = size};
+
+    if (size == 0)
+        return 0;
+    buffer[0] = '\0';
+    if (known) {
+        out(&d, "%s(", d.row->name);
+        print_arguments(&d);
+    } else {
+        print_unknown(&d);
+    }
+    if (!call->returned && d.row->result != RESULT_NONE)
+        out(&d, " <unfinished ...>");
+    out(&d, ") = ");
+    print_result(&d);
+    return d.used;
+}
+
+size_t decode_siginfo(const void *siginfo, char *buffer, size_t size)
+{
+    struct decode_call none = {0};
+    struct decoder d = {.call = &none, .buffer = buffer, .size = size};
+    int32_t number;
+
+    if (size == 0)
+        return 0;
+    buffer[0] = '\0';
+    memcpy(&number, siginfo, sizeof number);
+    out(&d, "--- ");
+    out_signal(&d, (uint32_t)number);
+    out(&d, " ");
+    out_siginfo(&d, siginfo);
+    out(&d, " ---");
+    return d.used;
+}
+
+size_t decode_task_exit(uint32_t wait_status, char *buffer, size_t size)
+{
+    struct decode_call none = {0};
+    struct decoder d = {.call = &none, .buffer = buffer, .size = size};
+    unsigned number = wait_status & 0x7f;
+
+    if (size == 0)
+        return 0;
+    buffer[0] = '\0';
+    if (number == 0) {
+        out(&d, "+++ exited with %u +++", (wait_status >> 8) & 0xff);
+        return d.used;
+    }
+    out(&d, "+++ killed by ");
+    out_signal(&d, number);
+    out(&d, "%s +++", wait_status & 0x80 ? " (core dumped)" : "");
+    return d.used;
+}

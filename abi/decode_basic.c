@@ -1,0 +1,356 @@
+/*
+ * Printers of numbers, strings, buffers and vectors.
+ */
+#include "abi/decode_internal.h"
+
+#include <linux/fcntl.h>
+
+#include "lib/mode.h"
+#include "lib/string.h"
+
+#define PATH_SHOWN 4095u
+
+void print_int(struct decoder *d, uint64_t value)
+{
+    out(d, "%d", (int)value);
+}
+
+void print_uint(struct decoder *d, uint64_t value)
+{
+    out(d, "%u", (unsigned)value);
+}
+
+void print_long(struct decoder *d, uint64_t value)
+{
+    out(d, "%lld", (long long)value);
+}
+
+void print_ulong(struct decoder *d, uint64_t value)
+{
+    out(d, "%llu", (unsigned long long)value);
+}
+
+void print_hex(struct decoder *d, uint64_t value)
+{
+    out(d, "%#llx", (unsigned long long)value);
+}
+
+void print_address(struct decoder *d, uint64_t value)
+{
+    out_address(d, value);
+}
+
+void print_dirfd(struct decoder *d, uint64_t value)
+{
+    if ((int)value == AT_FDCWD)
+        out(d, "AT_FDCWD");
+    else
+        out(d, "%d", (int)value);
+}
+
+void print_uid(struct decoder *d, uint64_t value)
+{
+    out(d, (uint32_t)value == UINT32_MAX ? "-1" : "%u", (uint32_t)value);
+}
+
+/* A number that the call has stored: [N]. */
+static void stored_number(struct decoder *d, uint64_t address, size_t size, bool is_signed)
+{
+    uint64_t value = 0;
+
+    if (!fetch_out(d, address, &value, size))
+        return;
+    if (is_signed)
+        out(d, "[%lld]", size == 4 ? (long long)(int32_t)value : (long long)value);
+    else
+        out(d, "[%llu]", (unsigned long long)value);
+}
+
+void print_uid_out(struct decoder *d, uint64_t value)
+{
+    stored_number(d, value, sizeof(uint32_t), false);
+}
+
+void print_uint_out(struct decoder *d, uint64_t value)
+{
+    stored_number(d, value, sizeof(uint32_t), false);
+}
+
+void print_time_out(struct decoder *d, uint64_t value)
+{
+    stored_number(d, value, sizeof(int64_t), true);
+}
+
+void print_offset_in(struct decoder *d, uint64_t value)
+{
+    int64_t offset;
+
+    if (fetch_in(d, value, &offset, sizeof offset))
+        out(d, "[%lld]", (long long)offset);
+}
+
+void print_offset_inout(struct decoder *d, uint64_t value)
+{
+    uint64_t before, after;
+
+    if (!fetch_in(d, value, &before, sizeof before))
+        return;
+    out(d, "[%llu]", (unsigned long long)before);
+    if (call_succeeded(d) && memory_read(d, MEMORY_OUT, value, &after, sizeof after) && after != before)
+        out(d, " => [%llu]", (unsigned long long)after);
+}
+
+void print_fd_pair(struct decoder *d, uint64_t value)
+{
+    int32_t pair[2];
+
+    if (fetch_out(d, value, pair, sizeof pair))
+        out(d, "[%d, %d]", pair[0], pair[1]);
+}
+
+void print_mode(struct decoder *d, uint64_t value)
+{
+    out(d, "%#03o", (unsigned)value & 0xffff);
+}
+
+/* open's mode is there only if the flags before it make a file. */
+void print_open_mode(struct decoder *d, uint64_t value)
+{
+    uint64_t flags = d->call->args[d->index - 1];
+
+    if (flags & (O_CREAT | __O_TMPFILE))
+        print_mode(d, value);
+    else
+        d->skipped = true;
+}
+
+void out_mode(struct decoder *d, uint32_t mode)
+{
+    static const struct name types[] = {NAME(S_IFREG), NAME(S_IFSOCK), NAME(S_IFIFO), NAME(S_IFLNK),
+                                        NAME(S_IFDIR), NAME(S_IFBLK),  NAME(S_IFCHR), NAME_END};
+    const char *type = mode & S_IFMT ? name_find(types, mode & S_IFMT) : "";
+
+    if (!type) {
+        out(d, "%#03o", mode);
+        return;
+    }
+    out(d, "%s%s%s%s%s%#03o", type, *type ? "|" : "", mode & S_ISUID ? "S_ISUID|" : "", mode & S_ISGID ? "S_ISGID|" : "",
+        mode & S_ISVTX ? "S_ISVTX|" : "", mode & ~(S_IFMT | S_ISUID | S_ISGID | S_ISVTX));
+}
+
+void print_mknod_mode(struct decoder *d, uint64_t value)
+{
+    out_mode(d, (uint32_t)value & 0xffff);
+}
+
+void print_dev(struct decoder *d, uint64_t value)
+{
+    uint64_t high = ((value >> 8) & 0xfff) | ((value >> 32) & 0xfffff000);
+    uint64_t low = (value & 0xff) | ((value >> 12) & 0xffffff00);
+
+    out(d, "makedev(%#llx, %#llx)", (unsigned long long)high, (unsigned long long)low);
+}
+
+/* mknod's device number means something for two of the file types only. */
+void print_mknod_dev(struct decoder *d, uint64_t value)
+{
+    uint32_t mode = (uint32_t)d->call->args[d->index - 1];
+
+    if (S_ISCHR(mode) || S_ISBLK(mode))
+        print_dev(d, value);
+    else
+        d->skipped = true;
+}
+
+static bool is_octal_digit(uint8_t c)
+{
+    return c >= '0' && c <= '7';
+}
+
+static void out_character(struct decoder *d, uint8_t c, bool digit_follows)
+{
+    static const char letters[] = "tnvfr"; /* 9 to 13 */
+
+    if (c == '"' || c == '\\')
+        out(d, "\\%c", c);
+    else if (c >= '\t' && c <= '\r')
+        out(d, "\\%c", letters[c - '\t']);
+    else if (c >= ' ' && c <= '~')
+        out(d, "%c", c);
+    else
+        out(d, digit_follows ? "\\%03o" : "\\%o", c);
+}
+
+void out_quoted(struct decoder *d, const uint8_t *bytes, size_t n, bool ends_early)
+{
+    out(d, "\"");
+    for (size_t i = 0; i < n; i++)
+        out_character(d, bytes[i], i + 1 < n && is_octal_digit(bytes[i + 1]));
+    out(d, ends_early ? "\"..." : "\"");
+}
+
+void out_hex_quoted(struct decoder *d, const uint8_t *bytes, size_t n, bool ends_early)
+{
+    out(d, "\"");
+    for (size_t i = 0; i < n; i++)
+        out(d, "\\x%02x", bytes[i]);
+    out(d, ends_early ? "\"..." : "\"");
+}
+
+/* A NUL-terminated string of which at most `shown` bytes are printed. */
+static void print_text(struct decoder *d, enum memory which, uint64_t address, size_t shown)
+{
+    uint8_t bytes[PATH_SHOWN + 1];
+    size_t known = address ? memory_read_some(d, which, address, bytes, shown + 1) : 0;
+    const uint8_t *end = known ? memchr(bytes, 0, known) : NULL;
+
+    if (known == 0) {
+        out_address(d, address);
+        return;
+    }
+    size_t length = end ? (size_t)(end - bytes) : MIN(known, shown);
+    out_quoted(d, bytes, length, !end);
+}
+
+void print_string(struct decoder *d, uint64_t value)
+{
+    print_text(d, MEMORY_IN, value, d->row->kinds[d->index] == ARG_PATH ? PATH_SHOWN : STRING_SHOWN);
+}
+
+void print_string_out(struct decoder *d, uint64_t value)
+{
+    if (call_succeeded(d))
+        print_text(d, MEMORY_OUT, value, PATH_SHOWN);
+    else
+        out_address(d, value);
+}
+
+/* n bytes at an address: as many as are shown must be known. */
+static void print_bytes(struct decoder *d, enum memory which, uint64_t address, uint64_t n, bool hex)
+{
+    uint8_t bytes[STRING_SHOWN];
+    size_t shown = (size_t)MIN(n, (uint64_t)STRING_SHOWN);
+
+    if (!address || (n > 0 && !memory_read(d, which, address, bytes, shown)))
+        out_address(d, address);
+    else if (hex)
+        out_hex_quoted(d, bytes, shown, n > shown);
+    else
+        out_quoted(d, bytes, shown, n > shown);
+}
+
+void print_buffer_in(struct decoder *d, uint64_t value)
+{
+    print_bytes(d, MEMORY_IN, value, d->call->args[d->index + 1], false);
+}
+
+void print_buffer_out(struct decoder *d, uint64_t value)
+{
+    if (call_succeeded(d))
+        print_bytes(d, MEMORY_OUT, value, (uint64_t)d->call->result, false);
+    else
+        out_address(d, value);
+}
+
+void print_bytes_out(struct decoder *d, uint64_t value)
+{
+    if (call_succeeded(d))
+        print_bytes(d, MEMORY_OUT, value, (uint64_t)d->call->result, true);
+    else
+        out_address(d, value);
+}
+
+/*
+ * [{iov_base="...", iov_len=N}, ...]; of what a call stores, only as much as its result says.  With `foreign` the memory
+ * is another process's: only its addresses are known.
+ */
+static void print_iov(struct decoder *d, uint64_t address, enum memory which, bool foreign)
+{
+    uint64_t count = d->call->args[d->index + 1];
+    uint64_t left = call_succeeded(d) ? (uint64_t)d->call->result : 0;
+    struct {
+        uint64_t base, length;
+    } segment;
+
+    if (!address || count == 0 || !memory_read(d, MEMORY_IN, address, &segment, sizeof segment)) {
+        out(d, address && count == 0 ? "[]" : "");
+        if (!address || count)
+            out_address(d, address);
+        return;
+    }
+    out(d, "[");
+    for (uint64_t i = 0; i < count; i++, address += sizeof segment) {
+        out(d, i ? ", " : "");
+        if (i >= STRING_SHOWN || !memory_read(d, MEMORY_IN, address, &segment, sizeof segment)) {
+            out(d, "...");
+            break;
+        }
+        uint64_t n = which == MEMORY_IN ? segment.length : MIN(segment.length, left);
+        left -= MIN(n, left);
+        out(d, "{iov_base=");
+        if (foreign || (which == MEMORY_OUT && !call_succeeded(d)))
+            out_address(d, segment.base);
+        else
+            print_bytes(d, which, segment.base, n, false);
+        out(d, ", iov_len=%llu}", (unsigned long long)segment.length);
+    }
+    out(d, "]");
+}
+
+void print_iov_in(struct decoder *d, uint64_t value)
+{
+    print_iov(d, value, MEMORY_IN, false);
+}
+
+void print_iov_out(struct decoder *d, uint64_t value)
+{
+    print_iov(d, value, MEMORY_OUT, false);
+}
+
+void print_iov_foreign(struct decoder *d, uint64_t value)
+{
+    print_iov(d, value, MEMORY_IN, true);
+}
+
+void print_argv(struct decoder *d, uint64_t value)
+{
+    uint64_t pointer;
+
+    if (!value || !memory_read(d, MEMORY_IN, value, &pointer, sizeof pointer)) {
+        out_address(d, value);
+        return;
+    }
+    out(d, "[");
+    for (unsigned i = 0; pointer; i++) {
+        out(d, i ? ", " : "");
+        if (i >= STRING_SHOWN) {
+            out(d, "...");
+            break;
+        }
+        print_text(d, MEMORY_IN, pointer, STRING_SHOWN);
+        value += sizeof pointer;
+        if (!memory_read(d, MEMORY_IN, value, &pointer, sizeof pointer)) {
+            out(d, ", ... /* %#llx */", (unsigned long long)value);
+            break;
+        }
+    }
+    out(d, "]");
+}
+
+void print_envp(struct decoder *d, uint64_t value)
+{
+    uint64_t pointer;
+    unsigned count = 0;
+
+    out_address(d, value);
+    if (!value || !memory_read(d, MEMORY_IN, value, &pointer, sizeof pointer))
+        return;
+    while (pointer) {
+        count++;
+        if (!memory_read(d, MEMORY_IN, value + count * sizeof pointer, &pointer, sizeof pointer)) {
+            out(d, " /* %u vars, unterminated */", count);
+            return;
+        }
+    }
+    out(d, " /* %u var%s */", count, count == 1 ? "" : "s");
+}

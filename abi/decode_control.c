@@ -1,0 +1,333 @@
+/*
+ * Printers whose form depends on a command or operation: fcntl, prctl, arch_prctl, futex, wait.
+ */
+#include "abi/decode_internal.h"
+
+#include <asm/fcntl.h>
+#include <asm/prctl.h>
+#include <linux/fcntl.h>
+#include <linux/futex.h>
+#include <linux/prctl.h>
+
+#include "lib/string.h"
+
+#define FUTEX_BITSET_ALL 0xffffffffu
+#define TASK_NAME_SIZE 16u
+
+static const struct name lock_types[] = {NAME(F_RDLCK), NAME(F_WRLCK), NAME(F_UNLCK), NAME_END};
+static const struct name descriptor_flags[] = {NAME(FD_CLOEXEC), NAME_END};
+static const struct name seals[] = {NAME(F_SEAL_SEAL), NAME(F_SEAL_SHRINK), NAME(F_SEAL_GROW), NAME(F_SEAL_WRITE),
+                                    NAME(F_SEAL_FUTURE_WRITE), NAME_END};
+
+void print_fcntl_cmd(struct decoder *d, uint64_t value)
+{
+    static const struct name names[] = {
+        NAME(F_DUPFD),    NAME(F_GETFD),    NAME(F_SETFD),     NAME(F_GETFL),       NAME(F_SETFL),
+        NAME(F_GETLK),    NAME(F_SETLK),    NAME(F_SETLKW),    NAME(F_SETOWN),      NAME(F_GETOWN),
+        NAME(F_SETSIG),   NAME(F_GETSIG),   NAME(F_SETOWN_EX), NAME(F_GETOWN_EX),   NAME(F_GETOWNER_UIDS),
+        NAME(F_OFD_GETLK), NAME(F_OFD_SETLK), NAME(F_OFD_SETLKW), NAME(F_SETLEASE), NAME(F_GETLEASE),
+        NAME(F_NOTIFY),   NAME(F_CANCELLK), NAME(F_DUPFD_CLOEXEC), NAME(F_SETPIPE_SZ), NAME(F_GETPIPE_SZ),
+        NAME(F_ADD_SEALS), NAME(F_GET_SEALS), NAME_END};
+
+    out_name(d, names, (uint32_t)value, "F_???");
+}
+
+static void print_lock(struct decoder *d, uint64_t address, bool stored)
+{
+    struct flock l;
+
+    if (stored ? !fetch_out(d, address, &l, sizeof l) : !fetch_in(d, address, &l, sizeof l))
+        return;
+    out(d, "{l_type=");
+    out_name(d, lock_types, (uint64_t)l.l_type, "F_???");
+    out(d, ", l_whence=");
+    print_whence(d, (uint64_t)l.l_whence);
+    out(d, ", l_start=%lld, l_len=%lld", (long long)l.l_start, (long long)l.l_len);
+    if (stored)
+        out(d, ", l_pid=%d", l.l_pid);
+    out(d, "}");
+}
+
+void print_fcntl_arg(struct decoder *d, uint64_t value)
+{
+    switch ((uint32_t)d->call->args[1]) {
+    case F_GETFD: case F_GETFL: case F_GETOWN: case F_GETSIG: case F_GETLEASE: case F_GETPIPE_SZ: case F_GET_SEALS:
+        d->skipped = true;
+        break;
+    case F_SETFD:
+        out_flags(d, descriptor_flags, (uint32_t)value, "FD_???");
+        break;
+    case F_SETFL:
+        out_open_flags(d, (uint32_t)value);
+        break;
+    case F_DUPFD: case F_DUPFD_CLOEXEC: case F_SETOWN: case F_SETPIPE_SZ:
+        out(d, "%d", (int)value);
+        break;
+    case F_SETLK: case F_SETLKW: case F_OFD_SETLK: case F_OFD_SETLKW:
+        print_lock(d, value, false);
+        break;
+    case F_GETLK: case F_OFD_GETLK:
+        print_lock(d, value, true);
+        break;
+    case F_SETSIG:
+        out_signal(d, value);
+        break;
+    case F_SETLEASE:
+        out_name(d, lock_types, value, "F_???");
+        break;
+    case F_ADD_SEALS:
+        out_flags(d, seals, value, "F_SEAL_???");
+        break;
+    default:
+        out(d, "%#llx", (unsigned long long)value);
+    }
+}
+
+void print_result_fcntl(struct decoder *d)
+{
+    unsigned long long result = (unsigned long long)d->call->result;
+
+    switch ((uint32_t)d->call->args[1]) {
+    case F_GETFL:
+        out(d, "%#llx (flags ", result);
+        out_open_flags(d, result);
+        out(d, ")");
+        break;
+    case F_GETFD: case F_GET_SEALS:
+        if (result == 0) {
+            out(d, "0");
+            break;
+        }
+        out(d, "%#llx (%s ", result, d->call->args[1] == F_GETFD ? "flags" : "seals");
+        out_flags(d, d->call->args[1] == F_GETFD ? descriptor_flags : seals, result, "???");
+        out(d, ")");
+        break;
+    default:
+        out(d, "%lld", (long long)d->call->result);
+    }
+}
+
+void print_prctl_op(struct decoder *d, uint64_t value)
+{
+    static const struct name names[] = {
+        NAME(PR_SET_PDEATHSIG), NAME(PR_GET_PDEATHSIG), NAME(PR_GET_DUMPABLE), NAME(PR_SET_DUMPABLE),
+        NAME(PR_GET_KEEPCAPS), NAME(PR_SET_KEEPCAPS), NAME(PR_GET_TIMING), NAME(PR_SET_TIMING), NAME(PR_SET_NAME),
+        NAME(PR_GET_NAME), NAME(PR_GET_SECCOMP), NAME(PR_SET_SECCOMP), NAME(PR_CAPBSET_READ), NAME(PR_CAPBSET_DROP),
+        NAME(PR_GET_TSC), NAME(PR_SET_TSC), NAME(PR_GET_SECUREBITS), NAME(PR_SET_SECUREBITS), NAME(PR_SET_TIMERSLACK),
+        NAME(PR_GET_TIMERSLACK), NAME(PR_SET_MM), NAME(PR_SET_CHILD_SUBREAPER), NAME(PR_GET_CHILD_SUBREAPER),
+        NAME(PR_SET_NO_NEW_PRIVS), NAME(PR_GET_NO_NEW_PRIVS), NAME(PR_GET_TID_ADDRESS), NAME(PR_SET_THP_DISABLE),
+        NAME(PR_GET_THP_DISABLE), NAME(PR_CAP_AMBIENT), NAME(PR_SET_VMA), NAME(PR_SET_PTRACER), NAME_END};
+
+    out_name(d, names, (uint32_t)value, "PR_???");
+}
+
+/* 15 bytes at most; a longer one that the program gives is cut. */
+static void print_task_name(struct decoder *d, uint64_t address, enum memory which)
+{
+    uint8_t name[TASK_NAME_SIZE];
+    size_t known = address ? memory_read_some(d, which, address, name, sizeof name) : 0;
+
+    if (known == 0) {
+        out_address(d, address);
+        return;
+    }
+    size_t length = strnlen((char *)name, known);
+    out_quoted(d, name, MIN(length, (size_t)TASK_NAME_SIZE - 1), which == MEMORY_IN && length > TASK_NAME_SIZE - 1);
+}
+
+static const struct name dumpable[] = {{0, "SUID_DUMP_DISABLE"}, {1, "SUID_DUMP_USER"}, {2, "SUID_DUMP_ROOT"}, NAME_END};
+
+void print_result_prctl(struct decoder *d)
+{
+    out(d, "%lld", (long long)d->call->result);
+    if ((uint32_t)d->call->args[0] != PR_GET_DUMPABLE)
+        return;
+    out(d, " (");
+    out_name(d, dumpable, (uint64_t)d->call->result, "SUID_DUMP_???");
+    out(d, ")");
+}
+
+/* The second argument, and after it as many more as the operation has. */
+void print_prctl_arg(struct decoder *d, uint64_t value)
+{
+    int32_t number;
+
+    switch ((uint32_t)d->call->args[0]) {
+    case PR_GET_KEEPCAPS: case PR_GET_SECCOMP: case PR_GET_TIMERSLACK: case PR_GET_TIMING: case PR_GET_DUMPABLE:
+    case PR_GET_SECUREBITS:
+        d->skipped = true;
+        break;
+    case PR_GET_NAME:
+        if (call_succeeded(d))
+            print_task_name(d, value, MEMORY_OUT);
+        else
+            out_address(d, value);
+        break;
+    case PR_SET_NAME:
+        print_task_name(d, value, MEMORY_IN);
+        break;
+    case PR_SET_PDEATHSIG:
+        out_signal(d, value);
+        break;
+    case PR_SET_DUMPABLE:
+        out_name(d, dumpable, value, "SUID_DUMP_???");
+        break;
+    case PR_GET_PDEATHSIG:
+        if (!fetch_out(d, value, &number, sizeof number))
+            break;
+        out(d, "[");
+        out_signal(d, (uint32_t)number);
+        out(d, "]");
+        break;
+    case PR_GET_CHILD_SUBREAPER:
+        print_uint_out(d, value);
+        break;
+    case PR_SET_CHILD_SUBREAPER: case PR_SET_KEEPCAPS: case PR_SET_TIMING: case PR_SET_TIMERSLACK:
+    case PR_SET_NO_NEW_PRIVS:
+        out(d, "%llu", (unsigned long long)value);
+        break;
+    default:
+        out(d, "%#llx", (unsigned long long)value);
+    }
+}
+
+void print_prctl_rest(struct decoder *d, uint64_t value)
+{
+    switch ((uint32_t)d->call->args[0]) {
+    case PR_GET_KEEPCAPS: case PR_GET_SECCOMP: case PR_GET_TIMERSLACK: case PR_GET_TIMING: case PR_GET_DUMPABLE:
+    case PR_GET_SECUREBITS: case PR_GET_NAME: case PR_SET_NAME: case PR_SET_PDEATHSIG: case PR_GET_PDEATHSIG:
+    case PR_GET_CHILD_SUBREAPER: case PR_SET_CHILD_SUBREAPER: case PR_SET_KEEPCAPS: case PR_SET_TIMING:
+    case PR_SET_TIMERSLACK: case PR_SET_DUMPABLE: case PR_CAPBSET_READ: case PR_CAPBSET_DROP:
+        d->skipped = true;
+        break;
+    default:
+        out(d, "%#llx", (unsigned long long)value);
+    }
+}
+
+static const struct name arch_operations[] = {NAME(ARCH_SET_GS), NAME(ARCH_SET_FS), NAME(ARCH_GET_FS),
+                                              NAME(ARCH_GET_GS), NAME(ARCH_GET_CPUID), NAME(ARCH_SET_CPUID), NAME_END};
+
+void print_arch_prctl_op(struct decoder *d, uint64_t value)
+{
+    out_name(d, arch_operations, (uint32_t)value, "ARCH_???");
+}
+
+void print_arch_prctl_arg(struct decoder *d, uint64_t value)
+{
+    uint32_t operation = (uint32_t)d->call->args[0];
+    uint64_t base;
+
+    if (operation == ARCH_GET_CPUID)
+        d->skipped = true;
+    else if (operation != ARCH_GET_FS && operation != ARCH_GET_GS)
+        out(d, "%#llx", (unsigned long long)value);
+    else if (fetch_out(d, value, &base, sizeof base))
+        out(d, "[%#llx]", (unsigned long long)base);
+}
+
+static const struct name futex_operations[] = {
+    NAME(FUTEX_WAIT), NAME(FUTEX_WAKE), NAME(FUTEX_FD), NAME(FUTEX_REQUEUE), NAME(FUTEX_CMP_REQUEUE), NAME(FUTEX_WAKE_OP),
+    NAME(FUTEX_LOCK_PI), NAME(FUTEX_UNLOCK_PI), NAME(FUTEX_TRYLOCK_PI), NAME(FUTEX_WAIT_BITSET),
+    NAME(FUTEX_WAKE_BITSET), NAME(FUTEX_WAIT_REQUEUE_PI), NAME(FUTEX_CMP_REQUEUE_PI), NAME(FUTEX_LOCK_PI2), NAME_END};
+
+void print_futex_op(struct decoder *d, uint64_t value)
+{
+    uint32_t operation = (uint32_t)value;
+    const char *name = name_find(futex_operations, operation & FUTEX_CMD_MASK);
+
+    if (!name || operation & ~(uint32_t)(0x7f | FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME)) {
+        out(d, "%#x /* FUTEX_??? */", operation);
+        return;
+    }
+    out(d, "%s%s%s", name, operation & FUTEX_PRIVATE_FLAG ? "_PRIVATE" : "",
+        operation & FUTEX_CLOCK_REALTIME ? "|FUTEX_CLOCK_REALTIME" : "");
+}
+
+static uint32_t futex_command(const struct decoder *d)
+{
+    return (uint32_t)d->call->args[1] & (uint32_t)FUTEX_CMD_MASK;
+}
+
+void print_futex_value(struct decoder *d, uint64_t value)
+{
+    uint32_t command = futex_command(d);
+
+    if (command == FUTEX_LOCK_PI || command == FUTEX_LOCK_PI2 || command == FUTEX_UNLOCK_PI ||
+        command == FUTEX_TRYLOCK_PI)
+        d->skipped = true;
+    else
+        out(d, "%u", (uint32_t)value);
+}
+
+void print_futex_timeout(struct decoder *d, uint64_t value)
+{
+    switch (futex_command(d)) {
+    case FUTEX_WAIT: case FUTEX_WAIT_BITSET: case FUTEX_LOCK_PI: case FUTEX_LOCK_PI2: case FUTEX_WAIT_REQUEUE_PI:
+        print_timespec_in(d, value);
+        break;
+    case FUTEX_REQUEUE: case FUTEX_CMP_REQUEUE: case FUTEX_CMP_REQUEUE_PI: case FUTEX_WAKE_OP:
+        out(d, "%u", (uint32_t)value);
+        break;
+    default:
+        d->skipped = true;
+    }
+}
+
+void print_futex_address2(struct decoder *d, uint64_t value)
+{
+    switch (futex_command(d)) {
+    case FUTEX_REQUEUE: case FUTEX_CMP_REQUEUE: case FUTEX_CMP_REQUEUE_PI: case FUTEX_WAKE_OP: case FUTEX_WAIT_REQUEUE_PI:
+        out_address(d, value);
+        break;
+    default:
+        d->skipped = true;
+    }
+}
+
+void print_futex_value3(struct decoder *d, uint64_t value)
+{
+    uint32_t value3 = (uint32_t)value;
+
+    switch (futex_command(d)) {
+    case FUTEX_WAIT_BITSET: case FUTEX_WAKE_BITSET:
+        if (value3 == FUTEX_BITSET_ALL)
+            out(d, "FUTEX_BITSET_MATCH_ANY");
+        else
+            out(d, "%#x", value3);
+        break;
+    case FUTEX_CMP_REQUEUE: case FUTEX_CMP_REQUEUE_PI:
+        out(d, "%u", value3);
+        break;
+    case FUTEX_WAKE_OP:
+        out(d, "%#x", value3);
+        break;
+    default:
+        d->skipped = true;
+    }
+}
+
+void print_wait_status(struct decoder *d, uint64_t value)
+{
+    uint32_t status;
+
+    if (call_succeeded(d) && d->call->result == 0) {
+        out_address(d, value);
+        return;
+    }
+    if (!fetch_out(d, value, &status, sizeof status))
+        return;
+    if ((status & 0xff) == 0x7f) {
+        out(d, "[{WIFSTOPPED(s) && WSTOPSIG(s) == ");
+        out_signal(d, (status >> 8) & 0x7f);
+        out(d, "}]");
+    } else if ((status & 0xffff) == 0xffff) {
+        out(d, "[{WIFCONTINUED(s)}]");
+    } else if (status & 0x7f) {
+        out(d, "[{WIFSIGNALED(s) && WTERMSIG(s) == ");
+        out_signal(d, status & 0x7f);
+        out(d, "%s}]", status & 0x80 ? " && WCOREDUMP(s)" : "");
+    } else {
+        out(d, "[{WIFEXITED(s) && WEXITSTATUS(s) == %u}]", (status >> 8) & 0xff);
+    }
+}

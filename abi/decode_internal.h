@@ -1,0 +1,100 @@
+/*
+ * What the printers of abi/decode_*.c share.  A printer prints one argument; it may look at the call's other arguments
+ * and at captured memory.
+ */
+#ifndef ABI_DECODE_INTERNAL_H
+#define ABI_DECODE_INTERNAL_H
+
+#include "abi/decode.h"
+#include "abi/syscalls.h"
+
+#define STRING_SHOWN 32u /* bytes of a string, elements of an array, as strace does */
+
+struct decoder {
+    const struct decode_call *call;
+    const struct syscall_row *row;
+    unsigned index; /* of the argument being printed */
+    char *buffer;
+    size_t size, used;
+    bool skipped; /* the printer printed nothing: no comma */
+};
+
+typedef void decode_printer(struct decoder *d, uint64_t value);
+
+/* Output. */
+void out(struct decoder *d, const char *fmt, ...) printf_like(2, 3);
+void out_address(struct decoder *d, uint64_t address); /* NULL or 0x... */
+void out_quoted(struct decoder *d, const uint8_t *bytes, size_t n, bool ends_early); /* "..." and the dots */
+void out_hex_quoted(struct decoder *d, const uint8_t *bytes, size_t n, bool ends_early);
+void out_signal(struct decoder *d, uint64_t number);
+void out_signal_set(struct decoder *d, uint64_t set);
+void out_siginfo(struct decoder *d, const void *siginfo);
+void out_mode(struct decoder *d, uint32_t mode); /* S_IFREG|0644 */
+void out_clock_ticks(struct decoder *d, uint64_t ticks); /* 2 and a comment: 0.02 s */
+
+/*
+ * Captured user memory.  IN: what the kernel read; OUT: what it wrote, over what it read.  All or nothing: false if any byte
+ * is not known.
+ */
+enum memory { MEMORY_IN, MEMORY_OUT };
+bool memory_read(const struct decoder *d, enum memory which, uint64_t address, void *to, size_t n);
+/* As many bytes from the address on as are known, at most n. */
+size_t memory_read_some(const struct decoder *d, enum memory which, uint64_t address, void *to, size_t n);
+/* Did the call do its work?  What it stores is shown only then. */
+bool call_succeeded(const struct decoder *d);
+/* Read a struct that the call has stored, or print the address and return false. */
+bool fetch_out(struct decoder *d, uint64_t address, void *to, size_t n);
+bool fetch_in(struct decoder *d, uint64_t address, void *to, size_t n);
+
+/* Names of values: the last entry has no name. */
+struct name {
+    uint64_t value;
+    const char *text;
+};
+
+#define NAME(constant)                                                                                                 \
+    {                                                                                                                  \
+        (constant), #constant                                                                                          \
+    }
+#define NAME_END                                                                                                       \
+    {                                                                                                                  \
+        0, NULL                                                                                                        \
+    }
+
+const char *name_find(const struct name *names, uint64_t value);
+/* The name, or 0x... and a comment with the unknown name. */
+void out_name(struct decoder *d, const struct name *names, uint64_t value, const char *unknown);
+/* A|B|0x..., 0 if there are none; names of value 0 are for that case. */
+void out_flags(struct decoder *d, const struct name *names, uint64_t value, const char *unknown);
+void out_open_flags(struct decoder *d, uint64_t value);
+
+/* Defines the printer of a 32-bit argument of flags, or of one value, from its list of names. */
+#define DECODE_FLAGS(printer, unknown, ...)                                                                            \
+    void print_##printer(struct decoder *d, uint64_t value)                                                            \
+    {                                                                                                                  \
+        static const struct name names[] = {__VA_ARGS__, NAME_END};                                                    \
+        out_flags(d, names, (uint32_t)value, unknown);                                                                 \
+    }
+#define DECODE_VALUES(printer, unknown, ...)                                                                           \
+    void print_##printer(struct decoder *d, uint64_t value)                                                            \
+    {                                                                                                                  \
+        static const struct name names[] = {__VA_ARGS__, NAME_END};                                                    \
+        out_name(d, names, (uint32_t)value, unknown);                                                                  \
+    }
+
+/* The printers, by the names in abi/syscall_kinds.def. */
+#define KIND(name, printer, text) void print_##printer(struct decoder *d, uint64_t value);
+#include "abi/syscall_kinds.def"
+#undef KIND
+
+/* What follows the result in parentheses, by the result's kind. */
+void print_result_poll(struct decoder *d);
+void print_result_select(struct decoder *d);
+void print_result_fcntl(struct decoder *d);
+void print_result_prctl(struct decoder *d);
+void print_result_personality(struct decoder *d);
+void print_result_ioprio(struct decoder *d);
+void print_result_signal(struct decoder *d);
+void print_sigreturn(struct decoder *d);
+
+#endif

@@ -1,0 +1,83 @@
+/*
+ * Captured user memory (abi/capture.h), seen as memory: a read is put together from all fragments that overlap it.
+ */
+#include "abi/capture.h"
+#include "abi/decode_internal.h"
+#include "lib/string.h"
+
+/* The next well-formed item at *offset, or NULL: what follows a malformed one cannot be found. */
+static const struct capture_item *next_item(const struct decode_call *call, size_t *offset)
+{
+    const uint8_t *items = call->items;
+    size_t left = call->items_size - *offset;
+    const struct capture_item *item = (const void *)(items + *offset);
+
+    if (*offset > call->items_size || left < sizeof *item || item->kept > left - sizeof *item)
+        return NULL;
+    *offset += ALIGN_UP(sizeof *item + item->kept, (size_t)8);
+    return item;
+}
+
+/* Copy the part of an item that lies in [address, address + n); mark it as known. */
+static void overlay(const struct capture_item *item, uint64_t address, uint8_t *to, uint8_t *known, size_t n)
+{
+    uint64_t skip = address > item->address ? address - item->address : 0;
+    uint64_t at = item->address > address ? item->address - address : 0;
+
+    if (skip >= item->kept || at >= n)
+        return;
+    size_t count = MIN((size_t)(item->kept - skip), n - (size_t)at);
+    memcpy(to + at, item->bytes + skip, count);
+    memset(known + at, 1, count);
+}
+
+/* What the kernel wrote lies over what it read; what was seen before it ran says nothing of what it wrote. */
+static bool is_part_of(const struct capture_item *item, enum memory which)
+{
+    return which == MEMORY_OUT ? item->direction != CAPTURE_OBSERVED : item->direction != CAPTURE_OUT;
+}
+
+size_t memory_read_some(const struct decoder *d, enum memory which, uint64_t address, void *to, size_t n)
+{
+    uint8_t known[4096];
+    const struct capture_item *item;
+    size_t offset = 0, count = 0;
+
+    n = MIN(n, sizeof known);
+    memset(known, 0, n);
+    if (!d->call->items)
+        return 0;
+    while ((item = next_item(d->call, &offset))) {
+        if (is_part_of(item, which))
+            overlay(item, address, to, known, n);
+    }
+    while (count < n && known[count])
+        count++;
+    return count;
+}
+
+bool memory_read(const struct decoder *d, enum memory which, uint64_t address, void *to, size_t n)
+{
+    return memory_read_some(d, which, address, to, n) == n;
+}
+
+bool call_succeeded(const struct decoder *d)
+{
+    return d->call->returned && (d->call->result >= 0 || d->call->result < -4095);
+}
+
+bool fetch_in(struct decoder *d, uint64_t address, void *to, size_t n)
+{
+    if (address && memory_read(d, MEMORY_IN, address, to, n))
+        return true;
+    out_address(d, address);
+    return false;
+}
+
+bool fetch_out(struct decoder *d, uint64_t address, void *to, size_t n)
+{
+    if (address && call_succeeded(d) && memory_read(d, MEMORY_OUT, address, to, n))
+        return true;
+    out_address(d, address);
+    return false;
+}

@@ -1,0 +1,174 @@
+/*
+ * Names of values: how lists of them are printed, and the lists that concern files.
+ */
+#include "abi/decode_internal.h"
+
+#include <asm/fcntl.h>
+#include <linux/close_range.h>
+#include <linux/eventpoll.h>
+#include <linux/fadvise.h>
+#include <linux/falloc.h>
+#include <linux/fcntl.h>
+#include <linux/fs.h>
+#include <linux/memfd.h>
+#include <linux/mount.h>
+#include <linux/random.h>
+#include <linux/xattr.h>
+
+#include "lib/mode.h"
+
+/* Linux's own values that its exported headers lack. */
+#define SPLICE_F_MOVE 1
+#define SPLICE_F_NONBLOCK 2
+#define SPLICE_F_MORE 4
+#define SPLICE_F_GIFT 8
+#define MNT_FORCE 1
+#define MNT_DETACH 2
+#define MNT_EXPIRE 4
+#define UMOUNT_NOFOLLOW 8
+#define F_OK 0
+#define R_OK 4
+#define W_OK 2
+#define X_OK 1
+
+const char *name_find(const struct name *names, uint64_t value)
+{
+    for (; names->text; names++) {
+        if (names->value == value)
+            return names->text;
+    }
+    return NULL;
+}
+
+void out_name(struct decoder *d, const struct name *names, uint64_t value, const char *unknown)
+{
+    const char *text = name_find(names, value);
+
+    if (text)
+        out(d, "%s", text);
+    else
+        out(d, "%#llx /* %s */", (unsigned long long)value, unknown);
+}
+
+/* Prints the names of bits in order, `first` is put before the first; returns what is left without a name. */
+static uint64_t out_bits(struct decoder *d, const struct name *names, uint64_t value, const char *first)
+{
+    for (; names->text && value; names++) {
+        if (!names->value || (value & names->value) != names->value)
+            continue;
+        out(d, "%s%s", first, names->text);
+        first = "|";
+        value &= ~names->value;
+    }
+    return value;
+}
+
+void out_flags(struct decoder *d, const struct name *names, uint64_t value, const char *unknown)
+{
+    size_t before = d->used;
+
+    if (value == 0) {
+        out(d, "%s", names->text && names->value == 0 ? names->text : "0");
+        return;
+    }
+    uint64_t rest = out_bits(d, names, value, "");
+    if (rest == value)
+        out(d, "%#llx /* %s */", (unsigned long long)rest, unknown);
+    else if (rest)
+        out(d, "%s%#llx", d->used > before ? "|" : "", (unsigned long long)rest);
+}
+
+static const struct name access_modes[] = {NAME(O_RDONLY), NAME(O_WRONLY), NAME(O_RDWR), NAME(O_ACCMODE), NAME_END};
+
+static const struct name open_flags[] = {
+    NAME(O_CREAT),  NAME(O_EXCL),     NAME(O_NOCTTY),  NAME(O_TRUNC),     NAME(O_APPEND), NAME(O_NONBLOCK),
+    NAME(O_SYNC),   NAME(__O_SYNC),   NAME(O_DSYNC),   NAME(O_DIRECT),    {0100000, "O_LARGEFILE"},
+    NAME(O_NOFOLLOW), NAME(O_NOATIME), NAME(O_CLOEXEC), NAME(O_PATH),     NAME(O_TMPFILE), NAME(__O_TMPFILE),
+    NAME(O_DIRECTORY), NAME(FASYNC),  NAME_END};
+
+void out_open_flags(struct decoder *d, uint64_t value)
+{
+    out(d, "%s", name_find(access_modes, value & O_ACCMODE));
+    uint64_t rest = out_bits(d, open_flags, value & ~(uint64_t)O_ACCMODE, "|");
+    if (rest)
+        out(d, "|%#llx", (unsigned long long)rest);
+}
+
+void print_open_flags(struct decoder *d, uint64_t value)
+{
+    out_open_flags(d, (uint32_t)value);
+}
+
+void print_open_flags_no_mode(struct decoder *d, uint64_t value)
+{
+    out_flags(d, open_flags, (uint32_t)value, "O_???");
+}
+
+DECODE_FLAGS(at_flags, "AT_???", NAME(AT_SYMLINK_NOFOLLOW), NAME(AT_REMOVEDIR), NAME(AT_SYMLINK_FOLLOW),
+      NAME(AT_NO_AUTOMOUNT), NAME(AT_EMPTY_PATH), NAME(AT_RECURSIVE))
+
+DECODE_FLAGS(faccess_flags, "AT_???", NAME(AT_SYMLINK_NOFOLLOW), NAME(AT_EACCESS), NAME(AT_EMPTY_PATH))
+
+DECODE_FLAGS(unlink_flags, "AT_???", NAME(AT_SYMLINK_NOFOLLOW), NAME(AT_REMOVEDIR), NAME(AT_SYMLINK_FOLLOW),
+      NAME(AT_NO_AUTOMOUNT), NAME(AT_EMPTY_PATH), NAME(AT_RECURSIVE))
+
+void print_statx_flags(struct decoder *d, uint64_t value)
+{
+    static const struct name sync_types[] = {NAME(AT_STATX_SYNC_AS_STAT), NAME(AT_STATX_FORCE_SYNC),
+                                             NAME(AT_STATX_DONT_SYNC), NAME_END};
+
+    out_flags(d, sync_types, value & AT_STATX_SYNC_TYPE, "AT_???");
+    value = (uint32_t)value & ~AT_STATX_SYNC_TYPE;
+    if (value) {
+        out(d, "|");
+        print_at_flags(d, value);
+    }
+}
+
+DECODE_FLAGS(statx_mask, "STATX_???", NAME(STATX_ALL), NAME(STATX_BASIC_STATS), NAME(STATX_TYPE), NAME(STATX_MODE),
+      NAME(STATX_NLINK), NAME(STATX_UID), NAME(STATX_GID), NAME(STATX_ATIME), NAME(STATX_MTIME), NAME(STATX_CTIME),
+      NAME(STATX_INO), NAME(STATX_SIZE), NAME(STATX_BLOCKS), NAME(STATX_BTIME), NAME(STATX_MNT_ID),
+      {0x2000, "STATX_DIOALIGN"})
+
+DECODE_FLAGS(access_mode, "?_OK", NAME(F_OK), NAME(R_OK), NAME(W_OK), NAME(X_OK))
+
+DECODE_VALUES(whence, "SEEK_???", NAME(SEEK_SET), NAME(SEEK_CUR), NAME(SEEK_END), NAME(SEEK_DATA), NAME(SEEK_HOLE))
+
+DECODE_FLAGS(flock_op, "LOCK_???", NAME(LOCK_SH), NAME(LOCK_EX), NAME(LOCK_NB), NAME(LOCK_UN), NAME(LOCK_MAND), NAME(LOCK_RW),
+      NAME(LOCK_READ), NAME(LOCK_WRITE))
+
+DECODE_FLAGS(falloc_mode, "FALLOC_FL_???", NAME(FALLOC_FL_KEEP_SIZE), NAME(FALLOC_FL_PUNCH_HOLE),
+      NAME(FALLOC_FL_NO_HIDE_STALE), NAME(FALLOC_FL_COLLAPSE_RANGE), NAME(FALLOC_FL_ZERO_RANGE),
+      NAME(FALLOC_FL_INSERT_RANGE), NAME(FALLOC_FL_UNSHARE_RANGE))
+
+DECODE_VALUES(fadvice, "POSIX_FADV_???", NAME(POSIX_FADV_NORMAL), NAME(POSIX_FADV_RANDOM), NAME(POSIX_FADV_SEQUENTIAL),
+       NAME(POSIX_FADV_WILLNEED), NAME(POSIX_FADV_DONTNEED), NAME(POSIX_FADV_NOREUSE))
+
+DECODE_FLAGS(rename_flags, "RENAME_??", NAME(RENAME_NOREPLACE), NAME(RENAME_EXCHANGE), NAME(RENAME_WHITEOUT))
+
+DECODE_FLAGS(rwf_flags, "RWF_???", {1, "RWF_HIPRI"}, {2, "RWF_DSYNC"}, {4, "RWF_SYNC"}, {8, "RWF_NOWAIT"}, {16, "RWF_APPEND"})
+
+DECODE_FLAGS(splice_flags, "SPLICE_F_???", NAME(SPLICE_F_MOVE), NAME(SPLICE_F_NONBLOCK), NAME(SPLICE_F_MORE),
+      NAME(SPLICE_F_GIFT))
+
+DECODE_FLAGS(xattr_flags, "XATTR_???", NAME(XATTR_CREATE), NAME(XATTR_REPLACE))
+
+DECODE_FLAGS(mount_flags, "MS_???", NAME(MS_RDONLY), NAME(MS_NOSUID), NAME(MS_NODEV), NAME(MS_NOEXEC), NAME(MS_SYNCHRONOUS),
+      NAME(MS_REMOUNT), NAME(MS_MANDLOCK), NAME(MS_DIRSYNC), NAME(MS_NOSYMFOLLOW), NAME(MS_NOATIME),
+      NAME(MS_NODIRATIME), NAME(MS_BIND), NAME(MS_MOVE), NAME(MS_REC), NAME(MS_SILENT), NAME(MS_POSIXACL),
+      NAME(MS_UNBINDABLE), NAME(MS_PRIVATE), NAME(MS_SLAVE), NAME(MS_SHARED), NAME(MS_RELATIME), NAME(MS_KERNMOUNT),
+      NAME(MS_I_VERSION), NAME(MS_STRICTATIME), NAME(MS_LAZYTIME))
+
+DECODE_FLAGS(umount_flags, "MNT_???", NAME(MNT_FORCE), NAME(MNT_DETACH), NAME(MNT_EXPIRE), NAME(UMOUNT_NOFOLLOW))
+
+DECODE_FLAGS(mfd_flags, "MFD_???", NAME(MFD_CLOEXEC), NAME(MFD_ALLOW_SEALING), NAME(MFD_HUGETLB))
+
+DECODE_FLAGS(close_range_flags, "CLOSE_RANGE_???", NAME(CLOSE_RANGE_UNSHARE), NAME(CLOSE_RANGE_CLOEXEC))
+
+DECODE_FLAGS(epoll_flags, "EPOLL_???", NAME(EPOLL_CLOEXEC))
+
+DECODE_VALUES(epoll_op, "EPOLL_CTL_???", NAME(EPOLL_CTL_ADD), NAME(EPOLL_CTL_DEL), NAME(EPOLL_CTL_MOD))
+
+DECODE_FLAGS(eventfd_flags, "EFD_???", {1, "EFD_SEMAPHORE"}, {O_CLOEXEC, "EFD_CLOEXEC"}, {O_NONBLOCK, "EFD_NONBLOCK"})
+
+DECODE_FLAGS(grnd_flags, "GRND_???", NAME(GRND_NONBLOCK), NAME(GRND_RANDOM), NAME(GRND_INSECURE))

@@ -1,0 +1,358 @@
+/*
+ * Signals, errors, ends of processes.
+ */
+#include "abi/decode_internal.h"
+
+#include <asm/siginfo.h>
+#include <asm/signal.h>
+
+#include "abi/capture.h"
+#include "lib/format.h"
+#include "lib/string.h"
+
+#define SIGNALS 64
+#define UCONTEXT_SIZE 304u   /* struct ucontext of x86-64 with its 64-bit mask, which comes last */
+#define FRAME_SIZE 440u      /* return address, ucontext, siginfo: Linux's struct rt_sigframe */
+
+static const struct {
+    const char *name, *text;
+} errors[] = {
+#define ERROR(name, text) {#name, text},
+#include "abi/errors.def"
+#undef ERROR
+};
+
+/* errors.def lists 1 to 133 without the two numbers that Linux does not use. */
+static int error_index(unsigned number)
+{
+    if (number == 0 || number == 41 || number == 58 || number > ARRAY_SIZE(errors) + 2)
+        return -1;
+    return (int)number - 1 - (number > 41) - (number > 58);
+}
+
+const char *error_name(unsigned number)
+{
+    int i = error_index(number);
+
+    return i < 0 ? NULL : errors[i].name;
+}
+
+const char *error_text(unsigned number)
+{
+    int i = error_index(number);
+
+    return i < 0 ? NULL : errors[i].text;
+}
+
+const char *signal_name(unsigned number)
+{
+    static const char *const names[] = {
+        NULL,      "SIGHUP",  "SIGINT",    "SIGQUIT", "SIGILL",  "SIGTRAP", "SIGABRT",   "SIGBUS",
+        "SIGFPE",  "SIGKILL", "SIGUSR1",   "SIGSEGV", "SIGUSR2", "SIGPIPE", "SIGALRM",   "SIGTERM",
+        "SIGSTKFLT", "SIGCHLD", "SIGCONT", "SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU",   "SIGURG",
+        "SIGXCPU", "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO",  "SIGPWR",    "SIGSYS",
+        "SIGRTMIN", "SIGRT_1", "SIGRT_2",  "SIGRT_3", "SIGRT_4", "SIGRT_5", "SIGRT_6",   "SIGRT_7",
+        "SIGRT_8", "SIGRT_9", "SIGRT_10",  "SIGRT_11", "SIGRT_12", "SIGRT_13", "SIGRT_14", "SIGRT_15",
+        "SIGRT_16", "SIGRT_17", "SIGRT_18", "SIGRT_19", "SIGRT_20", "SIGRT_21", "SIGRT_22", "SIGRT_23",
+        "SIGRT_24", "SIGRT_25", "SIGRT_26", "SIGRT_27", "SIGRT_28", "SIGRT_29", "SIGRT_30", "SIGRT_31",
+        "SIGRT_32"};
+
+    return number < ARRAY_SIZE(names) ? names[number] : NULL;
+}
+
+void out_signal(struct decoder *d, uint64_t number)
+{
+    const char *name = number <= SIGNALS ? signal_name((unsigned)number) : NULL;
+
+    if (name)
+        out(d, "%s", name);
+    else
+        out(d, "%lld", (long long)(int)number);
+}
+
+void print_signal(struct decoder *d, uint64_t value)
+{
+    out_signal(d, (uint32_t)value);
+}
+
+/* [INT TERM], or ~[...] if two thirds or more are in it; names without SIG. */
+void out_signal_set(struct decoder *d, uint64_t set)
+{
+    const char *separator = "";
+
+    if (__builtin_popcountll(set) >= SIGNALS * 2 / 3) {
+        out(d, "~");
+        set = ~set;
+    }
+    out(d, "[");
+    for (unsigned i = 1; i <= SIGNALS; i++) {
+        if (set & BIT(i - 1)) {
+            out(d, "%s%s", separator, signal_name(i) + 3);
+            separator = " ";
+        }
+    }
+    out(d, "]");
+}
+
+void print_sighow(struct decoder *d, uint64_t value)
+{
+    static const struct name names[] = {NAME(SIG_BLOCK), NAME(SIG_UNBLOCK), NAME(SIG_SETMASK), NAME_END};
+
+    out_name(d, names, (uint32_t)value, "SIG_???");
+}
+
+/* The size of the set is the next argument of that kind: with too small a one only the address is shown. */
+static bool sigset_size_is_wrong(const struct decoder *d)
+{
+    for (unsigned i = d->index + 1; i < SYSCALL_ARGS_MAX; i++) {
+        if (d->row->kinds[i] == ARG_SIZE)
+            return d->call->args[i] < sizeof(uint64_t);
+    }
+    return false;
+}
+
+void print_sigset_in(struct decoder *d, uint64_t value)
+{
+    uint64_t set;
+
+    if (sigset_size_is_wrong(d))
+        out_address(d, value);
+    else if (fetch_in(d, value, &set, sizeof set))
+        out_signal_set(d, set);
+}
+
+void print_sigset_out(struct decoder *d, uint64_t value)
+{
+    uint64_t set;
+
+    if (sigset_size_is_wrong(d))
+        out_address(d, value);
+    else if (fetch_out(d, value, &set, sizeof set))
+        out_signal_set(d, set);
+}
+
+void print_sigset_arg6(struct decoder *d, uint64_t value)
+{
+    struct {
+        uint64_t set, size;
+    } pair;
+
+    if (!fetch_in(d, value, &pair, sizeof pair))
+        return;
+    out(d, "{sigmask=");
+    if (pair.size < sizeof(uint64_t))
+        out_address(d, pair.set);
+    else
+        print_sigset_in(d, pair.set);
+    out(d, ", sigsetsize=%llu}", (unsigned long long)pair.size);
+}
+
+static void out_sigaction(struct decoder *d, const struct sigaction *a)
+{
+    static const struct name flags[] = {NAME(SA_RESTORER), NAME(SA_ONSTACK), NAME(SA_RESTART), {0x20000000, "SA_INTERRUPT"},
+                                        NAME(SA_NODEFER), NAME(SA_RESETHAND), NAME(SA_SIGINFO), NAME(SA_NOCLDSTOP),
+                                        NAME(SA_NOCLDWAIT), NAME_END};
+    uint64_t mask;
+
+    out(d, "{sa_handler=");
+    if (a->sa_handler == SIG_DFL)
+        out(d, "SIG_DFL");
+    else if (a->sa_handler == SIG_IGN)
+        out(d, "SIG_IGN");
+    else
+        out_address(d, (uint64_t)(uintptr_t)a->sa_handler);
+    memcpy(&mask, &a->sa_mask, sizeof mask);
+    out(d, ", sa_mask=");
+    out_signal_set(d, mask);
+    out(d, ", sa_flags=");
+    out_flags(d, flags, a->sa_flags, "SA_???");
+    if (a->sa_flags & SA_RESTORER) {
+        out(d, ", sa_restorer=");
+        out_address(d, (uint64_t)(uintptr_t)a->sa_restorer);
+    }
+    out(d, "}");
+}
+
+void print_sigaction_in(struct decoder *d, uint64_t value)
+{
+    struct sigaction a;
+
+    if (fetch_in(d, value, &a, sizeof a))
+        out_sigaction(d, &a);
+}
+
+void print_sigaction_out(struct decoder *d, uint64_t value)
+{
+    struct sigaction a;
+
+    if (fetch_out(d, value, &a, sizeof a))
+        out_sigaction(d, &a);
+}
+
+static void out_stack(struct decoder *d, const stack_t *s)
+{
+    static const struct name flags[] = {{1, "SS_ONSTACK"}, {2, "SS_DISABLE"}, {1u << 31, "SS_AUTODISARM"}, NAME_END};
+
+    out(d, "{ss_sp=");
+    out_address(d, (uint64_t)(uintptr_t)s->ss_sp);
+    out(d, ", ss_flags=");
+    out_flags(d, flags, (uint32_t)s->ss_flags, "SS_???");
+    out(d, ", ss_size=%llu}", (unsigned long long)s->ss_size);
+}
+
+void print_stack_in(struct decoder *d, uint64_t value)
+{
+    stack_t s;
+
+    if (fetch_in(d, value, &s, sizeof s))
+        out_stack(d, &s);
+}
+
+void print_stack_out(struct decoder *d, uint64_t value)
+{
+    stack_t s;
+
+    if (fetch_out(d, value, &s, sizeof s))
+        out_stack(d, &s);
+}
+
+static const struct name general_codes[] = {NAME(SI_USER), NAME(SI_KERNEL), NAME(SI_QUEUE), NAME(SI_TIMER),
+                                            NAME(SI_MESGQ), NAME(SI_ASYNCIO), NAME(SI_SIGIO), NAME(SI_TKILL), NAME_END};
+
+static const char *code_name(int signal, int code)
+{
+    static const struct name child[] = {NAME(CLD_EXITED), NAME(CLD_KILLED), NAME(CLD_DUMPED), NAME(CLD_TRAPPED),
+                                        NAME(CLD_STOPPED), NAME(CLD_CONTINUED), NAME_END};
+    static const struct name segv[] = {NAME(SEGV_MAPERR), NAME(SEGV_ACCERR), NAME(SEGV_BNDERR), NAME(SEGV_PKUERR),
+                                       NAME_END};
+    static const struct name bus[] = {NAME(BUS_ADRALN), NAME(BUS_ADRERR), NAME(BUS_OBJERR), NAME(BUS_MCEERR_AR),
+                                      NAME(BUS_MCEERR_AO), NAME_END};
+    static const struct name fpe[] = {NAME(FPE_INTDIV), NAME(FPE_INTOVF), NAME(FPE_FLTDIV), NAME(FPE_FLTOVF),
+                                      NAME(FPE_FLTUND), NAME(FPE_FLTRES), NAME(FPE_FLTINV), NAME(FPE_FLTSUB), NAME_END};
+    static const struct name ill[] = {NAME(ILL_ILLOPC), NAME(ILL_ILLOPN), NAME(ILL_ILLADR), NAME(ILL_ILLTRP),
+                                      NAME(ILL_PRVOPC), NAME(ILL_PRVREG), NAME(ILL_COPROC), NAME(ILL_BADSTK), NAME_END};
+    static const struct name trap[] = {NAME(TRAP_BRKPT), NAME(TRAP_TRACE), NAME(TRAP_BRANCH), NAME(TRAP_HWBKPT),
+                                       NAME(TRAP_UNK), NAME(TRAP_PERF), NAME_END};
+    const struct name *own = signal == SIGCHLD ? child : signal == SIGSEGV ? segv : signal == SIGBUS ? bus
+                             : signal == SIGFPE ? fpe : signal == SIGILL ? ill : signal == SIGTRAP ? trap : NULL;
+    const char *text = name_find(general_codes, (uint64_t)code);
+
+    return text || !own ? text : name_find(own, (uint64_t)code);
+}
+
+static void out_sender(struct decoder *d, const siginfo_t *s)
+{
+    out(d, ", si_pid=%d, si_uid=", s->si_pid);
+    print_uid(d, s->si_uid);
+}
+
+static void out_payload(struct decoder *d, const siginfo_t *s)
+{
+    out(d, ", si_int=%d, si_ptr=", s->si_int);
+    out_address(d, (uint64_t)(uintptr_t)s->si_ptr);
+}
+
+static void out_child(struct decoder *d, const siginfo_t *s)
+{
+    out_sender(d, s);
+    out(d, ", si_status=");
+    if (s->si_code == CLD_EXITED)
+        out(d, "%d", s->si_status);
+    else
+        out_signal(d, (uint32_t)s->si_status);
+    out(d, ", si_utime=");
+    out_clock_ticks(d, (uint64_t)s->si_utime);
+    out(d, ", si_stime=");
+    out_clock_ticks(d, (uint64_t)s->si_stime);
+}
+
+/* Which fields of the union hold something depends on the code (sigaction(2)). */
+static void out_siginfo_fields(struct decoder *d, const siginfo_t *s)
+{
+    if (s->si_code == SI_USER || s->si_code == SI_TKILL) {
+        out_sender(d, s);
+    } else if (s->si_code == SI_TIMER) {
+        out(d, ", si_timerid=%#x, si_overrun=%d", s->si_tid, s->si_overrun);
+        out_payload(d, s);
+    } else if (s->si_code < 0) {
+        out_sender(d, s);
+        if (s->si_ptr)
+            out_payload(d, s);
+    } else if (s->si_signo == SIGCHLD) {
+        out_child(d, s);
+    } else if (s->si_signo == SIGSEGV || s->si_signo == SIGBUS || s->si_signo == SIGFPE || s->si_signo == SIGILL ||
+               s->si_signo == SIGTRAP) {
+        out(d, ", si_addr=");
+        out_address(d, (uint64_t)(uintptr_t)s->si_addr);
+    } else {
+        if (s->si_pid || s->si_uid)
+            out_sender(d, s);
+        if (s->si_ptr)
+            out_payload(d, s);
+    }
+}
+
+void out_siginfo(struct decoder *d, const void *siginfo)
+{
+    siginfo_t s;
+
+    memcpy(&s, siginfo, sizeof s);
+    out(d, "{");
+    if (s.si_signo) {
+        const char *code = code_name(s.si_signo, s.si_code);
+
+        out(d, "si_signo=");
+        out_signal(d, (uint32_t)s.si_signo);
+        if (code)
+            out(d, ", si_code=%s", code);
+        else
+            out(d, ", si_code=%#x", (unsigned)s.si_code);
+        if (s.si_errno)
+            out(d, ", si_errno=%d", s.si_errno);
+        out_siginfo_fields(d, &s);
+    }
+    out(d, "}");
+}
+
+void print_siginfo_in(struct decoder *d, uint64_t value)
+{
+    siginfo_t s;
+
+    if (fetch_in(d, value, &s, sizeof s))
+        out_siginfo(d, &s);
+}
+
+void print_siginfo_out(struct decoder *d, uint64_t value)
+{
+    siginfo_t s;
+
+    if (fetch_out(d, value, &s, sizeof s))
+        out_siginfo(d, &s);
+}
+
+/*
+ * The mask that rt_sigreturn restores comes from the frame on the stack, whose address no argument names: it is the item
+ * that has the size of the frame or of the ucontext in it.
+ */
+void print_sigreturn(struct decoder *d)
+{
+    const uint8_t *items = d->call->items;
+    uint64_t mask;
+
+    for (size_t at = 0; items && d->call->items_size - at >= sizeof(struct capture_item);) {
+        const struct capture_item *item = (const void *)(items + at);
+        size_t left = d->call->items_size - at - sizeof *item;
+
+        if (item->kept > left)
+            break;
+        size_t skip = item->kept == FRAME_SIZE ? 8 : 0;
+        if (item->kept == UCONTEXT_SIZE || item->kept == FRAME_SIZE) {
+            memcpy(&mask, item->bytes + skip + UCONTEXT_SIZE - sizeof mask, sizeof mask);
+            out(d, "{mask=");
+            out_signal_set(d, mask);
+            out(d, "}");
+            return;
+        }
+        at += MIN(ALIGN_UP(sizeof *item + item->kept, (size_t)8), left + sizeof *item);
+    }
+}

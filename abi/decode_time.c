@@ -1,0 +1,217 @@
+/*
+ * Times: pairs of seconds and a fraction, dates, clock ticks.
+ */
+#include "abi/decode_internal.h"
+
+#include <linux/times.h>
+#include <linux/utime.h>
+
+#define UTIME_NOW ((1l << 30) - 1l)
+#define UTIME_OMIT ((1l << 30) - 2l)
+
+/* Pairs of two longs: timespec and timeval and what is made of them. */
+struct seconds {
+    int64_t seconds, fraction;
+};
+
+static void print_seconds(struct decoder *d, const struct seconds *s, const char *fraction)
+{
+    out(d, "{tv_sec=%lld, %s=%llu}", (long long)s->seconds, fraction, (unsigned long long)s->fraction);
+}
+
+static void seconds_in(struct decoder *d, uint64_t address, const char *fraction)
+{
+    struct seconds s;
+
+    if (fetch_in(d, address, &s, sizeof s))
+        print_seconds(d, &s, fraction);
+}
+
+static void seconds_out(struct decoder *d, uint64_t address, const char *fraction)
+{
+    struct seconds s;
+
+    if (fetch_out(d, address, &s, sizeof s))
+        print_seconds(d, &s, fraction);
+}
+
+static void print_interval(struct decoder *d, const struct seconds s[2], const char *fraction)
+{
+    out(d, "{it_interval=");
+    print_seconds(d, &s[0], fraction);
+    out(d, ", it_value=");
+    print_seconds(d, &s[1], fraction);
+    out(d, "}");
+}
+
+static void interval_in(struct decoder *d, uint64_t address, const char *fraction)
+{
+    struct seconds s[2];
+
+    if (fetch_in(d, address, s, sizeof s))
+        print_interval(d, s, fraction);
+}
+
+static void interval_out(struct decoder *d, uint64_t address, const char *fraction)
+{
+    struct seconds s[2];
+
+    if (fetch_out(d, address, s, sizeof s))
+        print_interval(d, s, fraction);
+}
+
+void print_timespec_in(struct decoder *d, uint64_t value)
+{
+    seconds_in(d, value, "tv_nsec");
+}
+
+void print_timespec_out(struct decoder *d, uint64_t value)
+{
+    seconds_out(d, value, "tv_nsec");
+}
+
+void print_timeval_in(struct decoder *d, uint64_t value)
+{
+    seconds_in(d, value, "tv_usec");
+}
+
+void print_timeval_out(struct decoder *d, uint64_t value)
+{
+    seconds_out(d, value, "tv_usec");
+}
+
+void print_itimerval_in(struct decoder *d, uint64_t value)
+{
+    interval_in(d, value, "tv_usec");
+}
+
+void print_itimerval_out(struct decoder *d, uint64_t value)
+{
+    interval_out(d, value, "tv_usec");
+}
+
+void print_itimerspec_in(struct decoder *d, uint64_t value)
+{
+    interval_in(d, value, "tv_nsec");
+}
+
+void print_itimerspec_out(struct decoder *d, uint64_t value)
+{
+    interval_out(d, value, "tv_nsec");
+}
+
+/* What is left of a sleep: stored only if a signal interrupted it. */
+void print_timespec_remaining(struct decoder *d, uint64_t value)
+{
+    struct seconds s;
+    bool interrupted = d->call->returned && (d->call->result == -4 || d->call->result == -516);
+
+    if (interrupted && value && memory_read(d, MEMORY_OUT, value, &s, sizeof s))
+        print_seconds(d, &s, "tv_nsec");
+    else
+        out_address(d, value);
+}
+
+/* As strace comments a time of day: UTC.  Days to a date in the proleptic Gregorian calendar, years from March on. */
+static void print_date(struct decoder *d, const struct seconds *s, unsigned digits)
+{
+    int64_t days = s->seconds / 86400 - (s->seconds % 86400 < 0);
+    int64_t second = s->seconds - days * 86400;
+    int64_t day = days + 719468; /* since 0000-03-01 */
+    int64_t era = (day >= 0 ? day : day - 146096) / 146097;
+    int64_t of_era = day - era * 146097;
+    int64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    int64_t of_year = of_era - (365 * year + year / 4 - year / 100);
+    int64_t month = (5 * of_year + 2) / 153;
+
+    if (s->seconds < 0 || s->seconds > 253402300799 || s->seconds == 0 || s->fraction < 0 ||
+        s->fraction >= (digits == 9 ? 1000000000 : 1000000))
+        return;
+    out(d, " /* %04lld-%02lld-%02lldT%02lld:%02lld:%02lld", (long long)(year + era * 400 + (month >= 10)),
+        (long long)(month < 10 ? month + 3 : month - 9), (long long)(of_year - (153 * month + 2) / 5 + 1),
+        (long long)(second / 3600), (long long)(second / 60 % 60), (long long)(second % 60));
+    if (s->fraction)
+        out(d, ".%0*lld", (int)digits, (long long)s->fraction);
+    out(d, "+0000 */");
+}
+
+void print_timespec_pair(struct decoder *d, uint64_t value)
+{
+    struct seconds s[2];
+
+    if (!fetch_in(d, value, s, sizeof s))
+        return;
+    for (unsigned i = 0; i < 2; i++) {
+        out(d, i ? ", " : "[");
+        if (s[i].fraction == UTIME_NOW) {
+            out(d, "UTIME_NOW");
+        } else if (s[i].fraction == UTIME_OMIT) {
+            out(d, "UTIME_OMIT");
+        } else {
+            print_seconds(d, &s[i], "tv_nsec");
+            print_date(d, &s[i], 9);
+        }
+    }
+    out(d, "]");
+}
+
+void print_timeval_pair(struct decoder *d, uint64_t value)
+{
+    struct seconds s[2];
+
+    if (!fetch_in(d, value, s, sizeof s))
+        return;
+    out(d, "[");
+    print_seconds(d, &s[0], "tv_usec");
+    print_date(d, &s[0], 6);
+    out(d, ", ");
+    print_seconds(d, &s[1], "tv_usec");
+    print_date(d, &s[1], 6);
+    out(d, "]");
+}
+
+void print_utimbuf(struct decoder *d, uint64_t value)
+{
+    struct utimbuf u;
+
+    if (!fetch_in(d, value, &u, sizeof u))
+        return;
+    out(d, "{actime=%lld", (long long)u.actime);
+    print_date(d, &(struct seconds){.seconds = u.actime}, 9);
+    out(d, ", modtime=%lld", (long long)u.modtime);
+    print_date(d, &(struct seconds){.seconds = u.modtime}, 9);
+    out(d, "}");
+}
+
+void print_timezone(struct decoder *d, uint64_t value)
+{
+    int32_t zone[2];
+
+    if (fetch_out(d, value, zone, sizeof zone))
+        out(d, "{tz_minuteswest=%d, tz_dsttime=%d}", zone[0], zone[1]);
+}
+
+/* User space's clock ticks are hundredths of a second. */
+void out_clock_ticks(struct decoder *d, uint64_t ticks)
+{
+    out(d, "%llu", (unsigned long long)ticks);
+    if (ticks)
+        out(d, " /* %llu.%02llu s */", (unsigned long long)ticks / 100, (unsigned long long)ticks % 100);
+}
+
+void print_tms(struct decoder *d, uint64_t value)
+{
+    struct tms t;
+
+    if (!fetch_out(d, value, &t, sizeof t))
+        return;
+    out(d, "{tms_utime=");
+    out_clock_ticks(d, (uint64_t)t.tms_utime);
+    out(d, ", tms_stime=");
+    out_clock_ticks(d, (uint64_t)t.tms_stime);
+    out(d, ", tms_cutime=");
+    out_clock_ticks(d, (uint64_t)t.tms_cutime);
+    out(d, ", tms_cstime=");
+    out_clock_ticks(d, (uint64_t)t.tms_cstime);
+    out(d, "}");
+}
