@@ -1,0 +1,304 @@
+/*
+ * See hv/main/selftest.h.  All CPUs go through the same list of tests, with a barrier before each.
+ */
+#include "hv/main/selftest.h"
+
+#include "hv/alloc.h"
+#include "hv/channel.h"
+#include "hv/cpu.h"
+#include "hv/schedule.h"
+#include "hv/smp.h"
+#include "hv/timer_run.h"
+#include "hv/vpid.h"
+#include "lib/format.h"
+#include "lib/log.h"
+#include "lib/string.h"
+
+#define ROUNDS 3000u
+#define HELD_MAX 32u
+#define MOCK_VCPUS 16u
+#define TIMERS 16u
+#define FRAMES 100u
+#define LIMIT_S 20u /* for anything that others must do */
+#define VECTOR_TEST VECTOR_DEVICE_FIRST
+
+static unsigned cpus_in_all;
+static uint32_t arrived; /* atomic: at barriers, in all */
+
+static uint32_t random_next(uint32_t *state)
+{
+    *state = *state * 1664525u + 1013904223u;
+    return *state >> 8;
+}
+
+/* Serve interrupts while waiting for *word to reach `value`. */
+static void wait_for(const uint32_t *word, uint32_t value, const char *what)
+{
+    uint64_t end = tsc_read() + LIMIT_S * tsc_hz();
+
+    while (__atomic_load_n(word, __ATOMIC_ACQUIRE) < value) {
+        if (tsc_read() > end)
+            panic("selftest: CPU %u waits in vain for %s: %u of %u", cpu_index(), what,
+                  __atomic_load_n(word, __ATOMIC_RELAXED), value);
+        cpu_take_interrupts();
+    }
+}
+
+static void barrier_wait(uint32_t number)
+{
+    __atomic_fetch_add(&arrived, 1, __ATOMIC_ACQ_REL);
+    wait_for(&arrived, number * cpus_in_all, "the others");
+}
+
+/* Allocators: what one CPU holds nobody else writes to. */
+
+struct held {
+    uint64_t *bytes;
+    uint64_t mark;
+    size_t words;
+    unsigned order; /* of pages; ~0: an object */
+};
+
+static void held_take(struct held *h, uint32_t *seed)
+{
+    bool pages = random_next(seed) & 1;
+    size_t size = 16 + random_next(seed) % 3000;
+
+    h->order = pages ? random_next(seed) % 4 : ~0u;
+    h->bytes = pages ? page_alloc(h->order) : mem_alloc(size);
+    if (!h->bytes)
+        panic("selftest: no memory");
+    h->words = pages ? (PAGE_SIZE << h->order) / sizeof(uint64_t) : size / sizeof(uint64_t);
+    h->mark = (uint64_t)cpu_index() << 56 | (uintptr_t)h;
+    for (size_t i = 0; i < h->words; i++)
+        h->bytes[i] = h->mark + i;
+}
+
+static void held_give(struct held *h)
+{
+    for (size_t i = 0; i < h->words; i++)
+        if (h->bytes[i] != h->mark + i)
+            panic("selftest: memory that CPU %u held was written by another", cpu_index());
+    if (h->order == ~0u)
+        mem_free(h->bytes);
+    else
+        page_free(h->bytes, h->order);
+    h->bytes = NULL;
+}
+
+static void test_memory(void)
+{
+    struct held held[HELD_MAX] = {0};
+    uint32_t seed = cpu_index() + 1;
+
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        struct held *h = &held[random_next(&seed) % HELD_MAX];
+        if (h->bytes)
+            held_give(h);
+        else
+            held_take(h, &seed);
+    }
+    for (unsigned i = 0; i < HELD_MAX; i++)
+        if (held[i].bytes)
+            held_give(&held[i]);
+}
+
+/* VPIDs are unique. */
+static void test_vpids(void)
+{
+    static uint64_t taken[65536 / 64]; /* atomic */
+    uint16_t mine[16];
+
+    for (unsigned round = 0; round < ROUNDS / 16; round++) {
+        for (unsigned i = 0; i < ARRAY_SIZE(mine); i++) {
+            mine[i] = vpid_alloc();
+            uint64_t bit = 1ULL << mine[i] % 64;
+            if (!mine[i] || (__atomic_fetch_or(&taken[mine[i] / 64], bit, __ATOMIC_RELAXED) & bit))
+                panic("selftest: VPID %u was given twice", mine[i]);
+        }
+        for (unsigned i = 0; i < ARRAY_SIZE(mine); i++) {
+            __atomic_fetch_and(&taken[mine[i] / 64], ~(1ULL << mine[i] % 64), __ATOMIC_RELAXED);
+            vpid_free(mine[i]);
+        }
+    }
+}
+
+/* Interrupts between CPUs: every one arrives, when the next is sent only after it did. */
+
+static uint32_t received[CPU_MAX]; /* atomic */
+
+static void interrupt_received(void)
+{
+    __atomic_fetch_add(&received[cpu_index()], 1, __ATOMIC_RELEASE);
+}
+
+static void test_interrupts(void)
+{
+    unsigned next = (cpu_index() + 1) % cpus_in_all;
+
+    for (uint32_t i = 1; i <= ROUNDS / 10; i++) {
+        cpu_interrupt(cpu_at(next), VECTOR_TEST);
+        wait_for(&received[next], i, "an interrupt to arrive");
+    }
+}
+
+/* Timers: each expires once, wherever it was brought meanwhile, or never if it was cancelled. */
+
+static struct hv_timer timers[CPU_MAX][TIMERS];
+static uint32_t expired[CPU_MAX][TIMERS], expired_count; /* atomic */
+
+static void timer_expired(struct hv_timer *t)
+{
+    uint32_t n = (uint32_t)(t - &timers[0][0]);
+
+    __atomic_fetch_add(&expired[0][n], 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&expired_count, 1, __ATOMIC_RELEASE);
+}
+
+static void test_timers(void)
+{
+    static uint32_t brought; /* atomic */
+    unsigned own = cpu_index(), next = (own + 1) % cpus_in_all;
+    uint32_t cancelled = 0, goal = 0;
+    static uint32_t cancelled_in_all; /* atomic */
+    uint64_t end = tsc_read() + LIMIT_S * tsc_hz();
+
+    for (unsigned i = 0; i < TIMERS; i++) {
+        timers[own][i].expired = timer_expired;
+        hv_timer_arm(&timers[own][i], tsc_read() + tsc_hz() / 1000 * (1 + i));
+        hv_timer_run();
+    }
+    barrier_wait(4);
+    for (unsigned i = 0; i < TIMERS; i++) { /* the neighbour's */
+        if (i % 3 == 0) {
+            hv_timer_bring(&timers[next][i]);
+        } else if (i % 3 == 1) {
+            hv_timer_cancel(&timers[next][i]);
+            cancelled += !__atomic_load_n(&expired[next][i], __ATOMIC_RELAXED);
+        }
+        hv_timer_run();
+    }
+    __atomic_fetch_add(&cancelled_in_all, cancelled, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&brought, 1, __ATOMIC_RELEASE);
+    wait_for(&brought, cpus_in_all, "the others' timers");
+    goal = cpus_in_all * TIMERS - __atomic_load_n(&cancelled_in_all, __ATOMIC_RELAXED);
+    while (__atomic_load_n(&expired_count, __ATOMIC_ACQUIRE) < goal) {
+        hv_timer_run();
+        if (tsc_read() > end)
+            panic("selftest: %u of %u timers expired", expired_count, goal);
+    }
+    for (unsigned i = 0; i < TIMERS; i++)
+        if (expired[own][i] > 1)
+            panic("selftest: a timer expired %u times", expired[own][i]);
+}
+
+/* Run queues: a vCPU runs on one CPU at a time, is never lost, and wakes when it is kicked. */
+
+static struct vm mock_vm;
+static struct vcpu mocks[MOCK_VCPUS];
+static uint32_t running[MOCK_VCPUS], turns[MOCK_VCPUS], turns_in_all; /* atomic */
+
+static void mocks_make(void)
+{
+    mock_vm.weight = 100;
+    mock_vm.slice = (uint32_t)(tsc_hz() / 1000);
+    for (unsigned i = 0; i < MOCK_VCPUS; i++) {
+        mocks[i].vm = &mock_vm;
+        mocks[i].index = i;
+        sched_add(&mocks[i]);
+    }
+}
+
+static void mock_run(struct vcpu *v, uint32_t *seed)
+{
+    if (__atomic_exchange_n(&running[v->index], 1, __ATOMIC_ACQUIRE))
+        panic("selftest: vCPU %u runs on two CPUs", v->index);
+    __atomic_store_n(&v->kicked, false, __ATOMIC_SEQ_CST);
+    for (unsigned i = random_next(seed) % 200; i > 0; i--)
+        cpu_relax();
+    vcpu_kick(&mocks[random_next(seed) % MOCK_VCPUS]);
+    __atomic_fetch_add(&turns[v->index], 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&turns_in_all, 1, __ATOMIC_RELEASE);
+    __atomic_store_n(&running[v->index], 0, __ATOMIC_RELEASE);
+}
+
+static void test_run_queues(void)
+{
+    uint32_t seed = cpu_index() + 77;
+    uint64_t end = tsc_read() + LIMIT_S * tsc_hz();
+
+    while (__atomic_load_n(&turns_in_all, __ATOMIC_ACQUIRE) < ROUNDS * cpus_in_all) {
+        struct vcpu *v = sched_pick(NULL);
+        if (tsc_read() > end)
+            panic("selftest: only %u turns of made-up vCPUs", turns_in_all);
+        cpu_take_interrupts(); /* kicks */
+        if (!v) {
+            vcpu_kick(&mocks[random_next(&seed) % MOCK_VCPUS]);
+            continue;
+        }
+        mock_run(v, &seed);
+        if (random_next(&seed) % 3 || !sched_sleep(v))
+            sched_put(v);
+    }
+}
+
+static void turns_check(void)
+{
+    for (unsigned i = 0; i < MOCK_VCPUS; i++)
+        if (!turns[i])
+            panic("selftest: vCPU %u never ran", i);
+}
+
+/* Frames of several CPUs do not run into each other: the test outside looks at them. */
+static void test_frames(void)
+{
+    char text[64];
+
+    for (unsigned i = 0; i < FRAMES; i++) {
+        int n = format(text, sizeof text, "frame %u of CPU %u\n", i, cpu_index());
+        channel_send_of(cpu_index(), CHANNEL_DATA, STREAM_STDOUT, text, (size_t)n);
+    }
+}
+
+static void tests_all(void)
+{
+    barrier_wait(1);
+    test_memory();
+    barrier_wait(2);
+    test_vpids();
+    barrier_wait(3);
+    test_timers(); /* has barrier 4 */
+    barrier_wait(5);
+    test_interrupts();
+    barrier_wait(6);
+    test_run_queues();
+    barrier_wait(7);
+    test_frames();
+    barrier_wait(8);
+}
+
+static void other_cpu(void)
+{
+    while (!__atomic_load_n(&cpus_in_all, __ATOMIC_ACQUIRE))
+        cpu_relax();
+    tests_all();
+    for (;;)
+        cpu_halt();
+}
+
+void selftest_run(void)
+{
+    struct memory_stats before, after;
+
+    irq_set_handler(VECTOR_TEST, interrupt_received);
+    smp_start(other_cpu, true, false);
+    mocks_make();
+    memory_stats(&before);
+    __atomic_store_n(&cpus_in_all, cpu_count(), __ATOMIC_RELEASE);
+    tests_all();
+    turns_check();
+    memory_stats(&after);
+    if (before.free_pages + before.slab_pages != after.free_pages + after.slab_pages || before.objects != after.objects)
+        panic("selftest: memory was lost");
+    log_warn("selftest: passed on %u CPUs, %u turns of %u made-up vCPUs", cpu_count(), turns_in_all, MOCK_VCPUS);
+}
