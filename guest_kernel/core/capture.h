@@ -1,0 +1,55 @@
+/*
+ * The guest's side of the optional feature "Trapline trace" (abi/capture.h).  Without a hypervisor that offers it, each
+ * function here is one branch.
+ */
+#ifndef GUEST_KERNEL_CORE_CAPTURE_H
+#define GUEST_KERNEL_CORE_CAPTURE_H
+
+#include "abi/capture.h"
+#include "guest_kernel/core/cpu.h"
+#include "guest_kernel/core/task.h"
+#include "lib/compiler.h"
+
+void capture_init(void); /* registers this CPU's page, if someone wants it */
+
+/* This CPU's page, NULL: none. */
+static inline struct capture_page *capture_page(void)
+{
+    struct capture_page *p;
+
+    __asm__ volatile("movq %%gs:%c1, %0" : "=r"(p) : "i"(CPU_CAPTURE));
+    return p;
+}
+
+static inline bool capture_active(void)
+{
+    struct capture_page *p = capture_page();
+
+    return unlikely(p && __atomic_load_n(&p->active, __ATOMIC_RELAXED));
+}
+
+/* The current task of this CPU has become t: its ids and buffer are shown.  Interrupts off. */
+void capture_switch(struct task *t);
+void capture_begin(struct capture_page *page, struct task *t);
+void capture_append(uint64_t address, const void *bytes, size_t n, enum capture_direction direction);
+/* The same where only the first `kept` (<= CAPTURE_ITEM_MAX) of `total` bytes are at hand. */
+void capture_append_cut(uint64_t address, const void *bytes, size_t kept, size_t total,
+                        enum capture_direction direction);
+/* The current task's call ends by another way than SYSRET. */
+void capture_close(long result);
+
+/* A call was dispatched; interrupts off. */
+static inline void capture_dispatch(struct task *t)
+{
+    struct capture_page *p = capture_page();
+
+    if (unlikely(p))
+        capture_begin(p, t);
+}
+
+/* For the floors above: a signal is about to be delivered (128 bytes of siginfo); a task begins, ends. */
+void capture_signal(const void *siginfo);
+void capture_task_new(int32_t tid, int32_t pid, int32_t parent_tid);
+void capture_task_exit(uint32_t wait_status);
+
+#endif

@@ -1,0 +1,23 @@
+/*
+ * The processes' vector state and segment bases.  The kernel itself never touches them, so they stay in the CPU until
+ * another user task needs it: they are saved when a user task leaves the CPU, and loaded unless still there.
+ */
+#ifndef GUEST_KERNEL_CORE_FPU_H
+#define GUEST_KERNEL_CORE_FPU_H
+
+#include "lib/compiler.h"
+
+struct task;
+struct xsave_area;
+
+void fpu_init(void);     /* after the allocators; before the first user task */
+void fpu_init_cpu(void); /* the same for another CPU, which has the same features */
+/* A copy of the current task's state, the initial one in a kernel thread.  NULL: no memory. */
+struct xsave_area *fpu_create(void) must_check;
+void fpu_destroy(struct task *t);
+/* Vector state, FS and GS base; interrupts off. */
+void fpu_switch(struct task *prev, struct task *next);
+/* si_code of the pending x87 or SIMD exception of the current task. */
+int fpu_exception_code(bool simd);
+
+#endif

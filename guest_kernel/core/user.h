@@ -1,0 +1,77 @@
+/*
+ * The one door to user memory.  Every access checks the range against the user half, runs with SMAP lifted for just
+ * the copy, survives a fault (fix-up table) and, while the current call is traced, appends what it copied to the
+ * task's capture buffer (abi/capture.h), so that the trace shows the very bytes that were used.
+ * All may sleep (a fault may read or allocate); call with no spinlock held.
+ */
+#ifndef GUEST_KERNEL_CORE_USER_H
+#define GUEST_KERNEL_CORE_USER_H
+
+#include "lib/compiler.h"
+
+/* A user virtual address: not to be dereferenced. */
+typedef struct {
+    uint64_t address;
+} user_ptr;
+
+static inline user_ptr user(uint64_t address)
+{
+    return (user_ptr){address};
+}
+
+static inline user_ptr user_add(user_ptr p, uint64_t n)
+{
+    return (user_ptr){p.address + n};
+}
+
+static inline bool user_is_null(user_ptr p)
+{
+    return !p.address;
+}
+
+#define USER_END 0x00007ffffffff000ULL /* first address past user space (Linux's TASK_SIZE_MAX) */
+
+/* All or nothing: 0 or -EFAULT. */
+int copy_from_user(void *dst, user_ptr src, size_t n) must_check;
+int copy_to_user(user_ptr dst, const void *src, size_t n) must_check;
+int clear_user(user_ptr dst, size_t n) must_check;
+
+/* As far as it goes: the number of bytes copied, 0 if the first byte faults. */
+size_t copy_from_user_some(void *dst, user_ptr src, size_t n) must_check;
+size_t copy_to_user_some(user_ptr dst, const void *src, size_t n) must_check;
+
+/* A NUL-terminated string into dst[size].  Length without NUL, -EFAULT, or -ENAMETOOLONG when no NUL is in reach. */
+long copy_string_from_user(char *dst, user_ptr src, size_t size) must_check;
+
+/* The same door for a structure in hand. */
+#define get_user(value, src) copy_from_user(&(value), (src), sizeof(value))
+#define put_user(dst, value) copy_to_user((dst), &(value), sizeof(value))
+
+/*
+ * A scatter list for read and write: user memory (the door above) or kernel memory (execve, cpio, sockets).
+ * Advances as it is used.
+ */
+struct io_segment {
+    uint64_t base;
+    size_t length;
+};
+
+struct io_iter {
+    const struct io_segment *segments;
+    size_t count;     /* segments left, the current one included */
+    size_t offset;    /* into the current segment */
+    size_t remaining; /* bytes left in all */
+    bool kernel;      /* base is a kernel address */
+    struct io_segment one; /* storage for the common single-segment case */
+};
+
+void iter_init_user(struct io_iter *it, user_ptr base, size_t length);
+void iter_init_kernel(struct io_iter *it, void *base, size_t length);
+void iter_init_segments(struct io_iter *it, const struct io_segment *segments, size_t count); /* user memory */
+
+/* Copy and advance; bytes copied (short on a fault). */
+size_t iter_write(struct io_iter *it, const void *src, size_t n) must_check; /* into the iterator: for read(2) */
+size_t iter_read(struct io_iter *it, void *dst, size_t n) must_check;        /* out of it: for write(2) */
+size_t iter_zero(struct io_iter *it, size_t n) must_check;
+
+#endif
