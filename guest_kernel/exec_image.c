@@ -1,0 +1,273 @@
+/*
+ * Loading ELF64 files into a new address space: static programs (ET_EXEC, static-PIE) and programs with an interpreter
+ * (PT_INTERP: the dynamic linker).  Addresses as Linux chooses them without randomisation.
+ */
+#include "guest_kernel/exec_image.h"
+
+#include <asm/errno.h>
+#include <linux/mman.h>
+#include <linux/fcntl.h>
+
+#include "guest_kernel/core/alloc.h"
+#include "guest_kernel/process.h"
+#include "lib/elf.h"
+#include "lib/string.h"
+
+#define PIE_BASE 0x555555554000ULL /* two thirds of the user half, as Linux */
+#define INTERPRETER_PATH_MAX 4096
+
+struct segments { /* of one ELF file */
+    struct file *file;
+    Elf64_Phdr *headers;
+    uint16_t count;
+    uint64_t low, high; /* page-aligned extent of all PT_LOAD, before the bias */
+    uint64_t bias;      /* added to every address in the file */
+};
+
+static uint32_t segment_prot(const Elf64_Phdr *p)
+{
+    return (p->p_flags & PF_R ? PROT_READ : 0) | (p->p_flags & PF_W ? PROT_WRITE : 0) |
+           (p->p_flags & PF_X ? PROT_EXEC : 0);
+}
+
+static int segments_measure(struct segments *s)
+{
+    s->low = UINT64_MAX;
+    s->high = 0;
+    for (unsigned i = 0; i < s->count; i++) {
+        const Elf64_Phdr *p = &s->headers[i];
+        if (p->p_type != PT_LOAD || !p->p_memsz)
+            continue;
+        int error = elf_check_load(p);
+        if (error)
+            return error;
+        if (p->p_vaddr >= USER_END || p->p_memsz > USER_END - p->p_vaddr)
+            return -ENOMEM;
+        s->low = MIN(s->low, ALIGN_DOWN(p->p_vaddr, PAGE_SIZE));
+        s->high = MAX(s->high, ALIGN_UP(p->p_vaddr + p->p_memsz, PAGE_SIZE));
+    }
+    return s->high ? 0 : -ENOEXEC;
+}
+
+/* Reads the program headers; segments_free() afterwards in any case. */
+static int segments_read(struct segments *s, struct file *file, const Elf64_Ehdr *head)
+{
+    *s = (struct segments){.file = file, .count = head->e_phnum};
+    size_t size = head->e_phnum * sizeof(Elf64_Phdr);
+    s->headers = mem_alloc(size);
+    if (!s->headers)
+        return -ENOMEM;
+    long n = vfs_read_at(file, s->headers, size, head->e_phoff);
+    if (n != (long)size)
+        return n < 0 ? (int)n : -ENOEXEC;
+    return segments_measure(s);
+}
+
+static void segments_free(struct segments *s)
+{
+    mem_free(s->headers);
+}
+
+static int clear_range(struct space *space, uint64_t from, uint64_t to)
+{
+    void *zeros = mem_alloc_zero(PAGE_SIZE);
+
+    if (!zeros)
+        return -ENOMEM;
+    size_t done = space_write(space, from, zeros, to - from);
+    mem_free(zeros);
+    return done == to - from ? 0 : -ENOMEM;
+}
+
+/*
+ * One PT_LOAD: the file's pages, the rest of the last one cleared, whole anonymous pages for what lies past it.  A
+ * read-only segment keeps the file's bytes in that rest, as on Linux.
+ */
+static int segment_map(struct space *space, const struct segments *s, const Elf64_Phdr *p)
+{
+    uint32_t prot = segment_prot(p), flags = MAP_PRIVATE | MAP_FIXED;
+    uint64_t start = s->bias + p->p_vaddr, page = ALIGN_DOWN(start, PAGE_SIZE);
+    uint64_t file_end = start + p->p_filesz, memory_end = ALIGN_UP(start + p->p_memsz, PAGE_SIZE);
+    uint64_t mapped_end = page;
+
+    if (p->p_filesz) {
+        struct space_file *mapping = file_mapping(s->file);
+        if (!mapping)
+            return -EACCES;
+        mapped_end = ALIGN_UP(file_end, PAGE_SIZE);
+        long at = space_map(space, page, mapped_end - page, prot, flags, mapping, p->p_offset - (start - page));
+        if (at < 0)
+            return (int)at;
+        if (p->p_memsz > p->p_filesz && (prot & PROT_WRITE) && mapped_end > file_end) {
+            int error = clear_range(space, file_end, mapped_end);
+            if (error)
+                return error;
+        }
+    }
+    if (memory_end <= mapped_end)
+        return 0;
+    long at = space_map(space, mapped_end, memory_end - mapped_end, prot, flags | MAP_ANONYMOUS, NULL, 0);
+    return at < 0 ? (int)at : 0;
+}
+
+static int segments_map(struct space *space, const struct segments *s)
+{
+    for (unsigned i = 0; i < s->count; i++) {
+        const Elf64_Phdr *p = &s->headers[i];
+        if (p->p_type != PT_LOAD || !p->p_memsz)
+            continue;
+        int error = segment_map(space, s, p);
+        if (error)
+            return error;
+    }
+    return 0;
+}
+
+/* What /proc and brk need to know of the program's own segments. */
+static void note_layout(struct space *space, const struct segments *s)
+{
+    struct space_layout *l = space_layout(space);
+    uint64_t brk = 0;
+
+    l->code_start = UINT64_MAX;
+    for (unsigned i = 0; i < s->count; i++) {
+        const Elf64_Phdr *p = &s->headers[i];
+        if (p->p_type != PT_LOAD)
+            continue;
+        uint64_t start = s->bias + p->p_vaddr, end = start + p->p_filesz;
+        l->code_start = MIN(l->code_start, start);
+        if (p->p_flags & PF_X)
+            l->code_end = MAX(l->code_end, end);
+        if (start > l->data_start)
+            l->data_start = start;
+        l->data_end = MAX(l->data_end, end);
+        brk = MAX(brk, start + p->p_memsz);
+    }
+    l->brk_start = l->brk = ALIGN_UP(brk, PAGE_SIZE);
+}
+
+static const Elf64_Phdr *find_header(const struct segments *s, uint32_t type)
+{
+    for (unsigned i = 0; i < s->count; i++) {
+        if (s->headers[i].p_type == type)
+            return &s->headers[i];
+    }
+    return NULL;
+}
+
+/* Address of the program headers in memory: AT_PHDR. */
+static uint64_t phdr_address(const struct segments *s, const Elf64_Ehdr *head)
+{
+    for (unsigned i = 0; i < s->count; i++) {
+        const Elf64_Phdr *p = &s->headers[i];
+        if (p->p_type == PT_LOAD && head->e_phoff >= p->p_offset && head->e_phoff - p->p_offset < p->p_filesz)
+            return s->bias + p->p_vaddr + (head->e_phoff - p->p_offset);
+    }
+    return 0;
+}
+
+/* Room for all of an ET_DYN file at once, so that its segments keep their distances. */
+static int place_anywhere(struct space *space, struct segments *s)
+{
+    long at = space_map(space, 0, s->high - s->low, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, NULL, 0);
+
+    if (at < 0)
+        return (int)at;
+    s->bias = (uint64_t)at - s->low;
+    return 0;
+}
+
+/* The path in PT_INTERP: a NUL-terminated string of the file. */
+static int open_interpreter(const struct segments *s, const Elf64_Phdr *p, struct file **out)
+{
+    if (p->p_filesz < 2 || p->p_filesz > INTERPRETER_PATH_MAX)
+        return -ENOEXEC;
+    char *path = mem_alloc(p->p_filesz);
+    if (!path)
+        return -ENOMEM;
+    long n = vfs_read_at(s->file, path, p->p_filesz, p->p_offset);
+    int error = n != (long)p->p_filesz ? (n < 0 ? (int)n : -EIO) : path[n - 1] ? -ENOEXEC : 0;
+    if (!error)
+        error = vfs_open_exec(AT_FDCWD, path, 0, out);
+    mem_free(path);
+    return error;
+}
+
+static int load_interpreter(struct exec_image *image, struct file *file)
+{
+    struct segments s;
+    Elf64_Ehdr head;
+
+    long n = vfs_read_at(file, &head, sizeof(head), 0);
+    if (n < 0)
+        return (int)n;
+    if (n != sizeof(head) || elf_check_header(&head))
+        return -ELIBBAD;
+    int error = segments_read(&s, file, &head);
+    if (!error && head.e_type == ET_DYN)
+        error = place_anywhere(image->space, &s);
+    if (!error)
+        error = segments_map(image->space, &s);
+    image->base = s.bias;
+    image->entry = s.bias + head.e_entry;
+    segments_free(&s);
+    return error == -ENOEXEC ? -ELIBBAD : error;
+}
+
+/* Where mmap starts to search, downwards: below the room that the stack may grow into (Linux: mmap_base()). */
+static uint64_t choose_mmap_top(void)
+{
+    uint64_t gap = process_limit(RLIMIT_STACK), least = MiB(128), most = USER_END / 6 * 5;
+
+    gap = MIN(MAX(gap, least), most);
+    return ALIGN_DOWN(USER_END - gap, PAGE_SIZE);
+}
+
+static int load_all(struct exec_image *image, struct segments *s, const Elf64_Ehdr *head, struct file *interpreter)
+{
+    const Elf64_Phdr *stack = find_header(s, PT_GNU_STACK);
+
+    space_layout(image->space)->mmap_top = choose_mmap_top();
+    if (head->e_type == ET_DYN)
+        s->bias = PIE_BASE - s->low;
+    if (s->high > USER_END - s->bias)
+        return -ENOMEM;
+    int error = segments_map(image->space, s);
+    if (error)
+        return error;
+    note_layout(image->space, s);
+    image->program_entry = image->entry = s->bias + head->e_entry;
+    image->phdr = phdr_address(s, head);
+    image->phnum = head->e_phnum;
+    image->executable_stack = stack && (stack->p_flags & PF_X);
+    return interpreter ? load_interpreter(image, interpreter) : 0;
+}
+
+int exec_image_load(struct exec_image *image, struct file *file, const Elf64_Ehdr *head)
+{
+    struct file *interpreter = NULL;
+    struct segments s;
+
+    *image = (struct exec_image){0};
+    int error = segments_read(&s, file, head);
+    const Elf64_Phdr *p = error ? NULL : find_header(&s, PT_INTERP);
+    if (p)
+        error = open_interpreter(&s, p, &interpreter);
+    if (error)
+        goto out;
+    image->space = space_create();
+    if (!image->space) {
+        error = -ENOMEM;
+        goto out;
+    }
+    error = load_all(image, &s, head, interpreter);
+    if (error) {
+        space_put(image->space);
+        image->space = NULL;
+    }
+out:
+    if (interpreter)
+        file_put(interpreter);
+    segments_free(&s);
+    return error;
+}

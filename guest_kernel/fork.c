@@ -1,0 +1,438 @@
+/*
+ * fork, vfork, clone, clone3: a new process or thread that starts with the caller's registers.  Everything is built
+ * aside; nothing can fail once it is published.
+ */
+#include <asm/errno.h>
+#include <linux/sched.h>
+
+#include "abi/syscalls.h"
+#include "fs/file.h"
+#include "fs/vfs.h"
+#include "guest_kernel/core/capture.h"
+#include "guest_kernel/core/space.h"
+#include "guest_kernel/pidfd.h"
+#include "guest_kernel/process.h"
+#include "guest_kernel/rseq.h"
+#include "lib/string.h"
+
+#define CLONE_NAMESPACES                                                                                               \
+    (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
+
+struct clone_request {
+    uint64_t flags;
+    uint64_t stack;      /* new RSP, 0: the caller's */
+    uint64_t parent_tid, child_tid;
+    uint64_t pidfd;      /* where CLONE_PIDFD's descriptor is stored */
+    uint64_t tls;
+    int exit_signal;
+};
+
+static long request_check(const struct clone_request *r)
+{
+    uint64_t f = r->flags;
+
+    if ((f & (CLONE_NEWNS | CLONE_FS)) == (CLONE_NEWNS | CLONE_FS) ||
+        (f & (CLONE_NEWUSER | CLONE_FS)) == (CLONE_NEWUSER | CLONE_FS))
+        return -EINVAL;
+    if ((f & CLONE_THREAD) && !(f & CLONE_SIGHAND))
+        return -EINVAL;
+    if ((f & CLONE_SIGHAND) && !(f & CLONE_VM))
+        return -EINVAL;
+    if ((f & CLONE_SIGHAND) && !(f & CLONE_THREAD)) /* actions belong to the process: cannot be shared by two */
+        return -EINVAL;
+    if ((f & CLONE_SIGHAND) && (f & CLONE_CLEAR_SIGHAND))
+        return -EINVAL;
+    if ((f & CLONE_PARENT) && process_current()->pid == 1)
+        return -EINVAL;
+    if (f & CLONE_NAMESPACES) /* none is built in */
+        return (f & CLONE_NEWUSER) || cred_is_privileged() ? -EINVAL : -EPERM;
+    if ((f & CLONE_PIDFD) && (f & (CLONE_THREAD | CLONE_DETACHED)))
+        return -EINVAL;
+    if (f & CLONE_INTO_CGROUP)
+        return -EINVAL;
+    return 0;
+}
+
+/* RLIMIT_NPROC counts the user's processes; it binds no one with euid 0. */
+static bool too_many_processes(void)
+{
+    uint64_t limit = process_limit(RLIMIT_NPROC), count = 0;
+    uint32_t uid = task_current()->cred.uid;
+    struct cred cred;
+
+    if (limit == RLIM64_INFINITY || cred_is_privileged())
+        return false;
+    spin_lock(&process_tree_lock);
+    for (struct process *p = process_next(0); p; p = process_next(p->pid)) {
+        if (process_cred(p, &cred) && cred.uid == uid)
+            count += p->thread_count;
+    }
+    spin_unlock(&process_tree_lock);
+    return count >= limit;
+}
+
+/* What the task shares or copies.  False: no memory; task_drop_resources() undoes what was done. */
+static bool task_take_resources(struct task *t, uint64_t flags)
+{
+    struct task *me = task_current();
+
+    if (flags & CLONE_VM) {
+        t->space = me->space;
+        space_get(t->space);
+    } else {
+        t->space = space_clone(me->space);
+    }
+    t->files = flags & CLONE_FILES ? file_table_get(me->files) : file_table_clone(me->files);
+    t->fs = flags & CLONE_FS ? fs_context_get(me->fs) : fs_context_clone(me->fs);
+    return t->space && t->files && t->fs;
+}
+
+static void task_drop_resources(struct task *t)
+{
+    if (t->fs)
+        fs_context_put(t->fs);
+    if (t->files)
+        file_table_put(t->files);
+    if (t->space)
+        space_put(t->space);
+    t->fs = NULL;
+    t->files = NULL;
+    t->space = NULL;
+}
+
+static struct task *task_copy(const struct clone_request *r, int32_t tid)
+{
+    struct task *me = task_current();
+    struct pt_regs regs = *me->regs;
+
+    regs.rax = 0;
+    if (r->stack)
+        regs.rsp = r->stack;
+    struct task *t = task_create_user(&regs);
+    if (!t)
+        return NULL;
+    t->tid = tid;
+    t->pid = r->flags & CLONE_THREAD ? me->pid : tid;
+    memcpy(t->comm, me->comm, sizeof(t->comm));
+    t->cred = me->cred;
+    if (r->flags & CLONE_SETTLS)
+        t->fs_base = r->tls;
+    if (r->flags & CLONE_CHILD_CLEARTID)
+        t->clear_tid = user(r->child_tid);
+    if (task_take_resources(t, r->flags))
+        return t;
+    task_drop_resources(t);
+    task_free(t);
+    return NULL;
+}
+
+static void thread_inherit(struct thread *t, const struct clone_request *r)
+{
+    struct thread *me = thread_current();
+
+    t->blocked = me->blocked;
+    if ((r->flags & (CLONE_VM | CLONE_VFORK)) != CLONE_VM) {
+        t->alt_stack = me->alt_stack;
+        t->alt_stack_size = me->alt_stack_size;
+        t->alt_stack_flags = me->alt_stack_flags;
+    }
+    if (!(r->flags & CLONE_VM))
+        rseq_inherit(t, me);
+}
+
+static void process_prepare(struct process *p, const struct clone_request *r)
+{
+    p->exit_signal = r->exit_signal;
+    p->vfork_pending = r->flags & CLONE_VFORK;
+    if (r->flags & CLONE_CLEAR_SIGHAND)
+        signal_reset_on_exec(p);
+}
+
+/* Into the tables, unless this process is being ended or a signal came that the child should get too. */
+static bool publish(struct thread *t, const struct clone_request *r)
+{
+    struct process *p = t->process, *me = process_current();
+
+    spin_lock(&process_tree_lock);
+    if (task_signal_pending() || signal_fatal_pending(thread_current())) {
+        spin_unlock(&process_tree_lock);
+        return false;
+    }
+    if (p == me) {
+        thread_publish(t);
+    } else {
+        p->parent = r->flags & CLONE_PARENT ? me->parent : me;
+        if (r->flags & CLONE_PARENT)
+            p->exit_signal = me->exit_signal;
+        p->group = me->group; /* may have changed since process_create() */
+        p->session = me->session;
+        p->terminal = me->terminal;
+        if (r->flags & CLONE_VM)
+            p->shares_space = me->shares_space = true;
+        process_publish(p, t);
+    }
+    spin_unlock(&process_tree_lock);
+    return true;
+}
+
+/* A new process's first reference is the tables'; the thread has one of its own. */
+static struct thread *clone_build(const struct clone_request *r, int32_t tid)
+{
+    bool new_process = !(r->flags & CLONE_THREAD);
+    struct process *p = new_process ? process_create(process_current()) : process_current();
+
+    if (!p)
+        return NULL;
+    struct task *task = task_copy(r, tid);
+    if (!task)
+        goto drop_process;
+    struct thread *t = thread_create(task, p);
+    if (!t)
+        goto free_task;
+    thread_inherit(t, r);
+    if (new_process)
+        process_prepare(p, r);
+    return t;
+
+free_task:
+    task_drop_resources(task);
+    task_free(task);
+drop_process:
+    if (new_process)
+        process_put(p);
+    return NULL;
+}
+
+static void clone_discard(struct thread *t)
+{
+    struct task *task = t->task;
+    struct process *p = t->process;
+
+    task_drop_resources(task);
+    thread_free(t);
+    task_free(task);
+    if (p != process_current())
+        process_put(p);
+}
+
+/* The parent of a vfork sleeps until the child no longer uses its memory; only its own end can cut that short. */
+static void vfork_wait(struct process *child)
+{
+    struct thread *me = thread_current();
+
+    wait_event_uninterruptible(&child->vfork_done,
+                               !__atomic_load_n(&child->vfork_pending, __ATOMIC_ACQUIRE) || signal_fatal_pending(me));
+}
+
+/* Where parent and child want to find the child's number; Linux too goes on if it cannot be stored. */
+static void store_tid(struct thread *t, const struct clone_request *r, int32_t tid)
+{
+    bool told = !(r->flags & CLONE_PARENT_SETTID) || !put_user(user(r->parent_tid), tid);
+
+    (void)told;
+    if (r->flags & CLONE_CHILD_SETTID)
+        (void)space_write(t->task->space, r->child_tid, &tid, sizeof(tid));
+}
+
+static long clone_start(struct thread *t, const struct clone_request *r, int32_t tid)
+{
+    struct process *child = process_get(t->process); /* once it runs it may be gone at any time */
+
+    capture_task_new(tid, child->pid, task_current()->tid);
+    task_start(t->task);
+    if (r->flags & CLONE_VFORK)
+        vfork_wait(child);
+    process_put(child);
+    return tid;
+}
+
+/* CLONE_PIDFD: a descriptor in the caller's table only, shown once the child is published. */
+struct child_descriptor {
+    struct file *file; /* NULL: none is wanted */
+    int fd;
+};
+
+static long child_descriptor_prepare(struct child_descriptor *d, const struct clone_request *r, struct process *child)
+{
+    *d = (struct child_descriptor){0};
+    if (!(r->flags & CLONE_PIDFD))
+        return 0;
+    d->fd = fd_reserve(0, true);
+    if (d->fd < 0)
+        return d->fd;
+    d->file = pidfd_create(child, 0);
+    if (d->file && !put_user(user(r->pidfd), d->fd))
+        return 0;
+    long error = d->file ? -EFAULT : -ENOMEM;
+    if (d->file)
+        file_put(d->file);
+    d->file = NULL;
+    fd_unreserve(d->fd);
+    return error;
+}
+
+static void child_descriptor_finish(struct child_descriptor *d, bool published)
+{
+    if (!d->file)
+        return;
+    if (published) {
+        fd_publish(d->fd, d->file);
+        return;
+    }
+    fd_unreserve(d->fd);
+    file_put(d->file);
+}
+
+static long clone_process(const struct clone_request *r)
+{
+    struct child_descriptor descriptor;
+
+    long error = request_check(r);
+
+    if (error)
+        return error;
+    if (too_many_processes())
+        return -EAGAIN;
+    int32_t tid = pid_allocate();
+    if (tid < 0)
+        return tid;
+    struct thread *t = clone_build(r, tid);
+    if (!t) {
+        pid_release(tid);
+        return -ENOMEM;
+    }
+    error = child_descriptor_prepare(&descriptor, r, t->process);
+    if (!error)
+        store_tid(t, r, tid);
+    if (!error && !publish(t, r))
+        error = -ERESTARTNOINTR;
+    if (error) {
+        child_descriptor_finish(&descriptor, false);
+        clone_discard(t);
+        pid_release(tid);
+        return error;
+    }
+    child_descriptor_finish(&descriptor, true);
+    return clone_start(t, r, tid);
+}
+
+long sys_fork(const struct syscall_args *args)
+{
+    struct clone_request r = {.exit_signal = SIGCHLD};
+
+    return clone_process(&r);
+}
+
+long sys_vfork(const struct syscall_args *args)
+{
+    struct clone_request r = {.flags = CLONE_VFORK | CLONE_VM, .exit_signal = SIGCHLD};
+
+    return clone_process(&r);
+}
+
+long sys_clone(const struct syscall_args *args)
+{
+    uint64_t flags = (uint32_t)args->a[0];
+    struct clone_request r = {
+        .flags = flags & ~(uint64_t)CSIGNAL,
+        .exit_signal = flags & CSIGNAL,
+        .stack = args->a[1],
+        .parent_tid = args->a[2],
+        .pidfd = args->a[2], /* clone(2) has no argument of its own for it */
+        .child_tid = args->a[3],
+        .tls = args->a[4],
+    };
+
+    if ((flags & CLONE_PIDFD) && (flags & CLONE_PARENT_SETTID))
+        return -EINVAL;
+    return clone_process(&r);
+}
+
+/* Later versions of the structure are larger: what this kernel does not know must be zero (clone(2)). */
+static long clone_args_read(struct clone_args *a, uint64_t address, uint64_t size)
+{
+    uint8_t extra;
+
+    if (size > PAGE_SIZE)
+        return -E2BIG;
+    if (size < CLONE_ARGS_SIZE_VER0)
+        return -EINVAL;
+    memset(a, 0, sizeof(*a));
+    if (copy_from_user(a, user(address), MIN(size, sizeof(*a))))
+        return -EFAULT;
+    for (uint64_t i = sizeof(*a); i < size; i++) {
+        if (get_user(extra, user(address + i)))
+            return -EFAULT;
+        if (extra)
+            return -E2BIG;
+    }
+    return 0;
+}
+
+long sys_clone3(const struct syscall_args *args)
+{
+    struct clone_args a;
+    long error = clone_args_read(&a, args->a[0], args->a[1]);
+
+    if (error)
+        return error;
+    if (a.set_tid || a.set_tid_size || (a.flags & (CLONE_DETACHED | (CSIGNAL & ~CLONE_NEWTIME) | CLONE_NEWTIME)))
+        return -EINVAL;
+    if (a.flags & ~(CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP | 0xffffffffULL))
+        return -EINVAL;
+    if (a.exit_signal & ~(uint64_t)CSIGNAL || a.exit_signal > SIGNAL_COUNT)
+        return -EINVAL;
+    if ((a.flags & (CLONE_THREAD | CLONE_PARENT)) && a.exit_signal)
+        return -EINVAL;
+    if (!a.stack != !a.stack_size || a.stack > USER_END || a.stack_size > USER_END - a.stack)
+        return -EINVAL;
+    struct clone_request r = {
+        .flags = a.flags,
+        .exit_signal = (int)a.exit_signal,
+        .stack = a.stack ? a.stack + a.stack_size : 0,
+        .parent_tid = a.parent_tid,
+        .pidfd = a.pidfd,
+        .child_tid = a.child_tid,
+        .tls = a.tls,
+    };
+    return clone_process(&r);
+}
+
+/* Threads, signal handlers and memory cannot be unshared by one of several threads; nothing else shares them. */
+static bool unshare_is_refused(uint64_t flags)
+{
+    return (flags & (CLONE_THREAD | CLONE_SIGHAND | CLONE_VM)) && process_current()->thread_count > 1;
+}
+
+static long unshare_directories(void)
+{
+    struct fs_context *fs = fs_context_clone(task_current()->fs);
+
+    if (!fs)
+        return -ENOMEM;
+    spin_lock(&process_tree_lock); /* others look at it (process_info.c) */
+    struct fs_context *old = task_current()->fs;
+    task_current()->fs = fs;
+    spin_unlock(&process_tree_lock);
+    fs_context_put(old);
+    return 0;
+}
+
+long sys_unshare(const struct syscall_args *args)
+{
+    uint64_t flags = args->a[0];
+    long error = 0;
+
+    if (flags & ~(uint64_t)(CLONE_FILES | CLONE_FS | CLONE_THREAD | CLONE_SIGHAND | CLONE_VM | CLONE_SYSVSEM |
+                            CLONE_NAMESPACES | CLONE_NEWTIME))
+        return -EINVAL;
+    if (flags & (CLONE_NAMESPACES | CLONE_NEWTIME)) /* none is built in */
+        return (flags & CLONE_NEWUSER) || cred_is_privileged() ? -EINVAL : -EPERM;
+    if (unshare_is_refused(flags))
+        return -EINVAL;
+    if (flags & CLONE_FS)
+        error = unshare_directories();
+    if (!error && (flags & CLONE_FILES))
+        error = file_table_unshare();
+    return error;
+}

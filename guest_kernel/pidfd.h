@@ -1,0 +1,14 @@
+/*
+ * Descriptors that name a process (pidfd_open(2)): they go on naming it when its number has been given to another.
+ */
+#ifndef GUEST_KERNEL_PIDFD_H
+#define GUEST_KERNEL_PIDFD_H
+
+#include "fs/file.h"
+#include "guest_kernel/process.h"
+
+struct file *pidfd_create(struct process *p, uint32_t flags) must_check; /* NULL: no memory */
+/* The process that descriptor `fd` names, counted; NULL: -EBADF. */
+struct process *pidfd_process(int fd) must_check;
+
+#endif

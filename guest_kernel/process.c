@@ -1,0 +1,400 @@
+/*
+ * The tables of processes and threads, and pid numbers.  See process.h for the locks.  Pids are handed out in a rolling order up to PID_MAX, as Linux does; a number still in use as the id of a
+ * group or session is not given again.
+ */
+#include "guest_kernel/process.h"
+
+#include <asm/errno.h>
+#include <linux/signal.h>
+
+#include "fs/vfs.h"
+#include "guest_kernel/core/alloc.h"
+#include "guest_kernel/core/space.h"
+#include "guest_kernel/tty.h"
+#include "lib/string.h"
+
+#define PID_MAX 32768
+#define PID_RESERVED 300 /* after the first wrap, as Linux: low numbers stay with the early processes */
+
+struct spinlock process_tree_lock = SPINLOCK_INIT;
+
+static int compare_process(const struct process *a, const struct process *b)
+{
+    return (a->pid > b->pid) - (a->pid < b->pid);
+}
+
+static int compare_thread(const struct thread *a, const struct thread *b)
+{
+    return (a->task->tid > b->task->tid) - (a->task->tid < b->task->tid);
+}
+
+RB_HEAD(process_tree, process);
+RB_HEAD(thread_tree, thread);
+RB_GENERATE_INTERNAL(process_tree, process, by_pid, compare_process, static __attribute__((unused)))
+RB_GENERATE_INTERNAL(thread_tree, thread, by_tid, compare_thread, static __attribute__((unused)))
+
+/* All guarded by process_tree_lock. */
+static struct process_tree processes = RB_INITIALIZER(&processes);
+static struct thread_tree threads = RB_INITIALIZER(&threads);
+static uint64_t pids_in_use[PID_MAX / 64];
+static int32_t last_pid;
+static bool pids_wrapped;
+
+static bool pid_test(int32_t pid)
+{
+    return pids_in_use[pid / 64] & BIT(pid % 64);
+}
+
+/* A number that no process bears can still name a group or session; before the first wrap none can. */
+static bool pid_names_group(int32_t pid)
+{
+    struct process *p;
+
+    if (!pids_wrapped)
+        return false;
+    RB_FOREACH(p, process_tree, &processes) {
+        if (p->group == pid || p->session == pid)
+            return true;
+    }
+    return false;
+}
+
+int32_t pid_allocate(void)
+{
+    int32_t result = -EAGAIN;
+
+    spin_lock(&process_tree_lock);
+    for (int32_t tries = 0; tries < PID_MAX; tries++) {
+        if (++last_pid >= PID_MAX) {
+            last_pid = PID_RESERVED;
+            pids_wrapped = true;
+        }
+        if (pid_test(last_pid) || pid_names_group(last_pid))
+            continue;
+        pids_in_use[last_pid / 64] |= BIT(last_pid % 64);
+        result = last_pid;
+        break;
+    }
+    spin_unlock(&process_tree_lock);
+    return result;
+}
+
+static void pid_release_locked(int32_t pid)
+{
+    assert_held(&process_tree_lock);
+    pids_in_use[pid / 64] &= ~BIT(pid % 64);
+}
+
+void pid_release(int32_t pid)
+{
+    spin_lock(&process_tree_lock);
+    pid_release_locked(pid);
+    spin_unlock(&process_tree_lock);
+}
+
+static void limits_init(struct process *p)
+{
+    for (unsigned i = 0; i < RLIM_NLIMITS; i++)
+        p->limits[i] = (struct process_limit){RLIM64_INFINITY, RLIM64_INFINITY};
+    p->limits[RLIMIT_STACK].soft = MiB(8);
+    p->limits[RLIMIT_CORE].soft = 0;
+    p->limits[RLIMIT_NOFILE] = (struct process_limit){1024, 4096};
+    p->limits[RLIMIT_MEMLOCK] = (struct process_limit){MiB(8), MiB(8)};
+    p->limits[RLIMIT_SIGPENDING] = (struct process_limit){1024, 1024};
+    p->limits[RLIMIT_MSGQUEUE] = (struct process_limit){819200, 819200};
+    p->limits[RLIMIT_NICE] = (struct process_limit){0, 0};
+    p->limits[RLIMIT_RTPRIO] = (struct process_limit){0, 0};
+}
+
+static void process_inherit(struct process *p, struct process *parent)
+{
+    p->group = parent->group;
+    p->session = parent->session;
+    p->terminal = parent->terminal;
+    p->no_new_privs = parent->no_new_privs;
+    p->not_dumpable = parent->not_dumpable;
+    p->keep_caps = parent->keep_caps;
+    p->nice = parent->nice;
+    p->io_priority = parent->io_priority;
+    p->personality = parent->personality;
+    memcpy(p->limits, parent->limits, sizeof(p->limits));
+    if (parent->exe)
+        p->exe = file_get(parent->exe);
+}
+
+struct process *process_create(struct process *parent)
+{
+    struct process *p = mem_alloc_zero(sizeof(*p));
+
+    if (!p)
+        return NULL;
+    p->refs = 1;
+    p->exit_signal = SIGCHLD;
+    p->start_ns = clock_monotonic_ns();
+    TAILQ_INIT(&p->children);
+    TAILQ_INIT(&p->threads);
+    LIST_INIT(&p->posix_timers);
+    p->last_timer_id = -1; /* the first is 0, as on Linux */
+    wait_queue_init(&p->child_changed);
+    wait_queue_init(&p->vfork_done);
+    wait_queue_init(&p->ended);
+    timer_init(&p->alarm, process_alarm_expired);
+    if (parent) {
+        spin_lock(&process_tree_lock);
+        uint64_t flags = spin_lock_irqsave(&parent->signals.lock);
+        process_inherit(p, parent);
+        signal_state_init(&p->signals, &parent->signals);
+        spin_unlock_irqrestore(&parent->signals.lock, flags);
+        spin_unlock(&process_tree_lock);
+    } else {
+        limits_init(p);
+        signal_state_init(&p->signals, NULL);
+    }
+    return p;
+}
+
+struct process *process_get(struct process *p)
+{
+    __atomic_fetch_add(&p->refs, 1, __ATOMIC_RELAXED);
+    return p;
+}
+
+void process_put(struct process *p)
+{
+    /* Release pairs with the acquire of the last putter: all uses happen before the free. */
+    if (__atomic_sub_fetch(&p->refs, 1, __ATOMIC_ACQ_REL))
+        return;
+    if (p->exe)
+        file_put(p->exe);
+    mem_free(p);
+}
+
+struct thread *thread_create(struct task *t, struct process *p)
+{
+    struct thread *thread = mem_alloc_zero(sizeof(*thread));
+
+    if (!thread)
+        return NULL;
+    thread->task = t;
+    thread->process = process_get(p);
+    thread->alt_stack_flags = SS_DISABLE;
+    signal_queue_init(&thread->pending);
+    t->upper = thread;
+    t->process = p;
+    return thread;
+}
+
+void thread_free(struct thread *t)
+{
+    t->task->upper = NULL;
+    t->task->process = NULL;
+    process_put(t->process);
+    mem_free(t);
+}
+
+void process_publish(struct process *p, struct thread *t)
+{
+    assert_held(&process_tree_lock);
+    p->pid = t->task->tid;
+    RB_INSERT(process_tree, &processes, p);
+    if (p->parent)
+        TAILQ_INSERT_TAIL(&p->parent->children, p, sibling);
+    thread_publish(t);
+}
+
+void thread_publish(struct thread *t)
+{
+    struct process *p = t->process;
+
+    assert_held(&process_tree_lock);
+    uint64_t flags = spin_lock_irqsave(&p->signals.lock);
+    TAILQ_INSERT_TAIL(&p->threads, t, link);
+    p->thread_count++;
+    signal_recalculate(t); /* an end, an execve or a stop that began before it was in the list is for it too */
+    spin_unlock_irqrestore(&p->signals.lock, flags);
+    RB_INSERT(thread_tree, &threads, t);
+}
+
+void thread_unpublish(struct thread *t)
+{
+    struct process *p = t->process;
+
+    assert_held(&process_tree_lock);
+    uint64_t flags = spin_lock_irqsave(&p->signals.lock);
+    TAILQ_REMOVE(&p->threads, t, link);
+    p->thread_count--;
+    signal_flush_thread(t);
+    spin_unlock_irqrestore(&p->signals.lock, flags);
+    RB_REMOVE(thread_tree, &threads, t);
+    p->run_ns += task_run_ns(t->task);
+    p->user_ns += t->task->user_ns;
+    if (t->task->tid != p->pid)
+        pid_release_locked(t->task->tid);
+}
+
+void thread_become_leader(struct thread *t)
+{
+    assert_held(&process_tree_lock);
+    if (t->task->tid == t->process->pid)
+        return;
+    RB_REMOVE(thread_tree, &threads, t);
+    pid_release_locked(t->task->tid);
+    t->task->tid = t->process->pid;
+    RB_INSERT(thread_tree, &threads, t);
+}
+
+void process_reap(struct process *p)
+{
+    assert_held(&process_tree_lock);
+    RB_REMOVE(process_tree, &processes, p);
+    if (p->parent)
+        TAILQ_REMOVE(&p->parent->children, p, sibling);
+    p->parent = NULL;
+    pid_release_locked(p->pid);
+}
+
+struct process *process_lookup(int32_t pid)
+{
+    struct process key = {.pid = pid};
+
+    assert_held(&process_tree_lock);
+    return RB_FIND(process_tree, &processes, &key);
+}
+
+struct thread *thread_lookup(int32_t tid)
+{
+    struct task task_key = {.tid = tid};
+    struct thread key = {.task = &task_key};
+
+    assert_held(&process_tree_lock);
+    return RB_FIND(thread_tree, &threads, &key);
+}
+
+struct process *process_find(int32_t pid)
+{
+    spin_lock(&process_tree_lock);
+    struct process *p = process_lookup(pid);
+    if (p)
+        process_get(p);
+    spin_unlock(&process_tree_lock);
+    return p;
+}
+
+struct process *process_first(void)
+{
+    assert_held(&process_tree_lock);
+    return process_lookup(1);
+}
+
+struct process *process_next(int32_t after)
+{
+    struct process key = {.pid = after + 1};
+
+    assert_held(&process_tree_lock);
+    return after == INT32_MAX ? NULL : RB_NFIND(process_tree, &processes, &key);
+}
+
+int32_t process_next_pid(int32_t after)
+{
+    spin_lock(&process_tree_lock);
+    struct process *p = process_next(after);
+    int32_t pid = p ? p->pid : 0;
+    spin_unlock(&process_tree_lock);
+    return pid;
+}
+
+bool process_group_exists(int32_t group, int32_t session)
+{
+    struct process *p;
+
+    assert_held(&process_tree_lock);
+    RB_FOREACH(p, process_tree, &processes) {
+        if (p->group == group && (!session || p->session == session))
+            return true;
+    }
+    return false;
+}
+
+bool process_group_is_orphaned(int32_t group)
+{
+    struct process *p;
+
+    assert_held(&process_tree_lock);
+    RB_FOREACH(p, process_tree, &processes) {
+        if (p->group != group || p->zombie || !p->parent)
+            continue;
+        if (p->parent->group != group && p->parent->session == p->session)
+            return false;
+    }
+    return true;
+}
+
+void process_run_times(struct process *p, uint64_t *run_ns, uint64_t *user_ns)
+{
+    struct thread *t;
+
+    assert_held(&process_tree_lock);
+    *run_ns = p->run_ns;
+    *user_ns = p->user_ns;
+    TAILQ_FOREACH(t, &p->threads, link) {
+        *run_ns += task_run_ns(t->task);
+        *user_ns += t->task->user_ns;
+    }
+}
+
+bool process_cred(struct process *p, struct cred *out)
+{
+    assert_held(&process_tree_lock);
+    struct thread *t = TAILQ_FIRST(&p->threads);
+    *out = t ? t->task->cred : p->last_cred;
+    return t;
+}
+
+bool cred_is_privileged(void)
+{
+    return task_current()->cred.euid == 0;
+}
+
+long process_check_access(int32_t pid)
+{
+    const struct cred *mine = &task_current()->cred;
+    struct cred theirs;
+    long result = -ESRCH;
+
+    spin_lock(&process_tree_lock);
+    struct process *p = process_lookup(pid);
+    if (p && process_cred(p, &theirs)) {
+        bool same = mine->uid == theirs.uid && mine->uid == theirs.euid && mine->uid == theirs.suid &&
+                    mine->gid == theirs.gid && mine->gid == theirs.egid && mine->gid == theirs.sgid;
+        result = p == process_current() || cred_is_privileged() || (same && !p->not_dumpable) ? 0 : -EPERM;
+    }
+    spin_unlock(&process_tree_lock);
+    return result;
+}
+
+bool process_may_signal(const struct process *p, int signal)
+{
+    const struct cred *mine = &task_current()->cred;
+    struct cred theirs;
+
+    assert_held(&process_tree_lock);
+    if (p == process_current() || cred_is_privileged())
+        return true;
+    (void)process_cred((struct process *)p, &theirs);
+    if (mine->euid == theirs.suid || mine->euid == theirs.uid || mine->uid == theirs.suid || mine->uid == theirs.uid)
+        return true;
+    return signal == SIGCONT && p->session == process_current()->session;
+}
+
+uint64_t process_limit(unsigned resource)
+{
+    struct process *p = process_current();
+
+    if (!p) /* a kernel thread */
+        return RLIM64_INFINITY;
+    uint64_t flags = spin_lock_irqsave(&p->signals.lock);
+    uint64_t soft = p->limits[resource].soft;
+
+    spin_unlock_irqrestore(&p->signals.lock, flags);
+    return soft;
+}

@@ -1,0 +1,196 @@
+/*
+ * Processes (thread groups) and threads: the tree, exit status, ids of session and group, limits.  One lock,
+ * `process_tree_lock` (spinlock, never taken in interrupts), guards the pid tables and all links between processes;
+ * each process's signal state has its own spinlock below it.
+ *
+ * Lock order: process_tree_lock > tty lock > signals.lock > run queue and wait queue locks.
+ *
+ * Lives: a process is in the pid table from fork until it is reaped, its memory as long as someone holds a reference.
+ * A thread is in its process's list until it exits; it may be woken by whoever holds the tree lock or signals.lock.
+ */
+#ifndef GUEST_KERNEL_PROCESS_H
+#define GUEST_KERNEL_PROCESS_H
+
+#include <bsd/sys/queue.h>
+#include <bsd/sys/tree.h>
+#include <linux/resource.h>
+
+#include "guest_kernel/core/task.h"
+#include "guest_kernel/signal.h"
+
+struct tty;
+struct file;
+struct path;
+struct space_file;
+struct posix_timer;
+
+extern struct spinlock process_tree_lock;
+
+struct process {
+    uint32_t refs;                       /* atomic */
+    int32_t pid;                         /* = tid of its first task */
+    RB_ENTRY(process) by_pid;            /* tree lock, as all down to `exit_status` */
+    struct process *parent;              /* NULL: the first process */
+    TAILQ_HEAD(process_list, process) children;
+    TAILQ_ENTRY(process) sibling;
+    TAILQ_HEAD(thread_list, thread) threads; /* changed with tree lock and signals.lock: either suffices to read */
+    uint32_t thread_count;               /* the same */
+    int32_t group, session;
+    struct tty *terminal;                /* controlling one */
+    bool zombie;
+    bool has_execed;                     /* for setpgid's EACCES */
+    bool child_subreaper;
+    bool shares_space;                   /* another process uses the same memory (CLONE_VM), or did once */
+    bool stop_report, continue_report;   /* for WUNTRACED, WCONTINUED */
+    int stop_signal;
+    uint32_t exit_status;                /* wait status word, valid when zombie */
+    int exit_signal;                     /* to the parent; SIGCHLD but for clone with another */
+    struct wait_queue child_changed;     /* parents sleep here in wait4 */
+    struct wait_queue vfork_done;        /* a vfork parent sleeps here until exec or exit */
+    bool vfork_pending;                  /* atomic */
+    struct wait_queue ended;             /* pidfds are polled here */
+    struct signal_state signals;
+    struct process_limit {
+        uint64_t soft, hard;
+    } limits[RLIM_NLIMITS];              /* signals.lock */
+    uint64_t run_ns, user_ns;            /* of its threads that are gone; tree lock, as the next */
+    uint64_t children_run_ns, children_user_ns; /* of waited-for children */
+    uint64_t max_resident, children_max_resident; /* pages */
+    struct file *exe;                    /* counted, replaced in execve; tree lock */
+    uint64_t start_ns;
+    struct cred last_cred;               /* of the last thread, once it is gone; tree lock, as the next */
+    char last_comm[16];
+    struct timer alarm;                  /* ITIMER_REAL; signals.lock for the next two */
+    uint64_t alarm_interval_ns;
+    uint64_t alarm_deadline_ns;          /* 0: off */
+    LIST_HEAD(, posix_timer) posix_timers; /* signals.lock, as the next (posix_timer.c) */
+    int32_t last_timer_id;
+    int parent_death_signal;
+    bool no_new_privs, not_dumpable, keep_caps;
+    int nice;
+    int io_priority;
+    uint32_t personality;
+};
+
+struct thread { /* task.upper */
+    struct task *task;
+    struct process *process;
+    RB_ENTRY(thread) by_tid;             /* tree lock */
+    TAILQ_ENTRY(thread) link;            /* see process.threads */
+    signal_set blocked;                  /* signals.lock; the owner alone changes it */
+    signal_set saved_mask;               /* put back when restore_mask */
+    bool restore_mask;
+    signal_set waited_for;               /* sigtimedwait sleeps for these: sending wakes it though they are blocked */
+    struct signal_queue pending;         /* signals.lock */
+    bool stop_seen;                      /* counted in stopped_threads */
+    uint64_t fault_trap, fault_error, fault_address; /* of the last fault, for the signal frame */
+    uint64_t alt_stack, alt_stack_size;  /* owner only, as all below */
+    uint32_t alt_stack_flags;            /* SS_DISABLE, SS_AUTODISARM */
+    uint64_t robust_list;                /* set_robust_list */
+    uint64_t rseq;                       /* rseq(2): the registered area, 0: none */
+    uint32_t rseq_signature;
+    void (*before_user)(void);           /* run once in its context before it first goes to user mode (init.c) */
+    long (*restart)(struct thread *t);   /* body of restart_syscall, see ERESTART_RESTARTBLOCK */
+    uint64_t restart_args[6];
+};
+
+static inline struct thread *thread_of(const struct task *t)
+{
+    return t->upper;
+}
+
+static inline struct thread *thread_current(void)
+{
+    return task_current()->upper;
+}
+
+static inline struct process *process_current(void)
+{
+    return task_current()->process;
+}
+
+/*
+ * A new process or thread, in no table yet.  process_create copies from `parent` what fork copies (limits, ids of group
+ * and session, actions); NULL: the first process.
+ */
+struct process *process_create(struct process *parent) must_check;
+struct thread *thread_create(struct task *t, struct process *p) must_check; /* sets t->upper, t->process */
+void thread_free(struct thread *t);
+int32_t pid_allocate(void) must_check; /* or -EAGAIN.  Reserved until published or released */
+void pid_release(int32_t pid);
+void process_publish(struct process *p, struct thread *t); /* into tables and tree; tree lock held */
+void thread_publish(struct thread *t);                     /* the same for a further thread */
+void thread_unpublish(struct thread *t);                   /* out of the tables; tree lock held */
+void thread_become_leader(struct thread *t);               /* execve: the only thread left takes the pid; tree lock */
+
+struct process *process_get(struct process *p);
+void process_put(struct process *p);
+/* Find by number. Both need the tree lock; NULL: none. */
+struct process *process_lookup(int32_t pid);
+struct thread *thread_lookup(int32_t tid);
+/* Counted; takes the tree lock itself. */
+struct process *process_find(int32_t pid) must_check;
+struct process *process_first(void);         /* pid 1, NULL before it exists */
+struct process *process_next(int32_t after); /* smallest pid > after; tree lock */
+
+/* exit.c */
+noreturn void thread_exit(uint32_t status);                  /* this thread alone */
+noreturn void process_exit(uint32_t status);                 /* the whole group; status is the wait status word */
+void process_begin_exit(struct process *p, uint32_t status); /* signals.lock held: make every thread end */
+void process_reap(struct process *p);                        /* a zombie leaves the tables; tree lock */
+void process_notify_parent(struct process *p, int why /* CLD_STOPPED, CLD_CONTINUED */);
+void vfork_release(struct process *p);
+bool process_group_is_orphaned(int32_t group); /* tree lock held */
+bool process_group_exists(int32_t group, int32_t session);
+void process_run_times(struct process *p, uint64_t *run_ns, uint64_t *user_ns); /* tree lock */
+
+/* May the current task send a signal to p? */
+bool process_may_signal(const struct process *p, int signal);
+/* The first thread's credentials stand for the process where one task looks at another. */
+bool process_cred(struct process *p, struct cred *out); /* tree lock */
+/*
+ * May the current task reach into process `pid`: the same user throughout, or privileged (ptrace(2),
+ * PTRACE_MODE_ATTACH)?  0, -EPERM, -ESRCH.
+ */
+long process_check_access(int32_t pid);
+bool cred_is_privileged(void); /* euid 0 of the current task */
+
+void process_alarm_expired(struct timer *t); /* sys_timer.c: ITIMER_REAL */
+
+uint64_t process_limit(unsigned resource); /* soft limit of the current process; RLIM64_INFINITY: none */
+
+/*
+ * What /proc shows of a process, or of the thread with that number: a snapshot.  -ESRCH when there is neither.
+ */
+struct process_info {
+    int32_t pid;              /* as asked for: of a process or a thread */
+    int32_t process;          /* the process's own */
+    int32_t parent, group, session;
+    int terminal;             /* device number as stat's tty_nr, 0: none */
+    int32_t foreground_group; /* -1: no terminal */
+    char state;               /* R S D T Z */
+    char comm[16];
+    struct cred cred;
+    uint32_t thread_count;
+    uint64_t start_ns, run_ns, user_ns, children_run_ns, children_user_ns;
+    uint32_t exit_status;
+    int exit_signal;
+    int nice;
+    uint32_t cpu;
+    uint64_t cpus_allowed;
+    bool no_new_privs;
+    uint32_t signals_queued;
+    uint64_t signals_queued_limit;
+    signal_set thread_pending, pending, blocked, ignored, caught;
+    struct process_limit limits[RLIM_NLIMITS];
+};
+int process_info(int32_t pid, struct process_info *out);
+int32_t process_next_pid(int32_t after); /* 0: none */
+int32_t process_next_tid(int32_t pid, int32_t after); /* of its threads; 0: none */
+/* Counted references; NULL: gone, a zombie, or it has none. */
+struct space *process_space(int32_t pid) must_check;
+struct file_table *process_files(int32_t pid) must_check;
+struct fs_context *process_fs_context(int32_t pid) must_check;
+struct file *process_exe(int32_t pid) must_check;
+
+#endif

@@ -1,0 +1,134 @@
+/*
+ * The entries of /proc/PID, and where their facts come from.
+ */
+#include "guest_kernel/procfs.h"
+
+#include <asm/errno.h>
+
+#include "fs/file.h"
+#include "guest_kernel/process.h"
+#include "lib/mode.h"
+
+static int show_comm(int pid, struct text *t)
+{
+    struct process_info info;
+    int error = process_info(pid, &info);
+
+    if (!error)
+        text_printf(t, "%s\n", info.comm);
+    return error;
+}
+
+/* There are no control groups: one hierarchy, and everything in its root. */
+static int show_cgroup(int pid, struct text *t)
+{
+    text_printf(t, "0::/\n");
+    return 0;
+}
+
+static const struct procfs_pid_entry entries[] = {
+    {"cgroup", S_IFREG | 0444, show_cgroup},
+    {"cmdline", S_IFREG | 0444, procfs_show_cmdline},
+    {"comm", S_IFREG | 0444, show_comm},
+    {"cwd", S_IFLNK | 0777, NULL},
+    {"environ", S_IFREG | 0400, procfs_show_environ},
+    {"exe", S_IFLNK | 0777, NULL},
+    {"fd", S_IFDIR | 0500, NULL},
+    {"fdinfo", S_IFDIR | 0555, NULL},
+    {"limits", S_IFREG | 0444, procfs_show_limits},
+    {"maps", S_IFREG | 0444, procfs_show_maps},
+    {"mountinfo", S_IFREG | 0444, procfs_show_mountinfo},
+    {"mounts", S_IFREG | 0444, procfs_show_mounts},
+    {"root", S_IFLNK | 0777, NULL},
+    {"stat", S_IFREG | 0444, procfs_show_stat},
+    {"statm", S_IFREG | 0444, procfs_show_statm},
+    {"status", S_IFREG | 0444, procfs_show_status},
+    {"task", S_IFDIR | 0555, NULL},
+};
+
+static int next_pid(int after)
+{
+    return process_next_pid(after);
+}
+
+static int next_tid(int pid, int after)
+{
+    return process_next_tid(pid, after);
+}
+
+static int owner(int pid, uint32_t *uid, uint32_t *gid)
+{
+    struct process_info info;
+    int error = process_info(pid, &info);
+
+    if (!error) {
+        *uid = info.cred.euid;
+        *gid = info.cred.egid;
+    }
+    return error;
+}
+
+static int exe(int pid, struct file **out)
+{
+    *out = process_exe(pid);
+    return *out ? 0 : -ENOENT;
+}
+
+static int context_path(int pid, bool want_root, struct path *out)
+{
+    struct fs_context *c = process_fs_context(pid);
+
+    if (!c)
+        return -ENOENT;
+    spin_lock(&c->lock);
+    *out = want_root ? c->root : c->cwd;
+    path_get(out);
+    spin_unlock(&c->lock);
+    fs_context_put(c);
+    return 0;
+}
+
+static int cwd(int pid, struct path *out)
+{
+    return context_path(pid, false, out);
+}
+
+static int root(int pid, struct path *out)
+{
+    return context_path(pid, true, out);
+}
+
+static struct file_table *files(int pid)
+{
+    return process_files(pid);
+}
+
+static int self(void)
+{
+    return process_current() ? process_current()->pid : 0;
+}
+
+static int thread_self(void)
+{
+    return task_current()->tid;
+}
+
+static const struct procfs_source source = {
+    .entries = entries,
+    .count = ARRAY_SIZE(entries),
+    .next_pid = next_pid,
+    .next_tid = next_tid,
+    .owner = owner,
+    .exe = exe,
+    .cwd = cwd,
+    .root = root,
+    .files = files,
+    .self = self,
+    .thread_self = thread_self,
+};
+
+int procfs_start(void)
+{
+    procfs_set_source(&source);
+    return procfs_system_register();
+}

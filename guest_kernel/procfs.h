@@ -1,0 +1,29 @@
+/*
+ * What /proc shows, formatted as Linux 6.1 does; the mechanism is in fs/.
+ */
+#ifndef GUEST_KERNEL_PROCFS_H
+#define GUEST_KERNEL_PROCFS_H
+
+#include "fs/vfs.h"
+
+int procfs_start(void) must_check; /* registers it all, once at boot */
+
+/* procfs_system.c, procfs_cpuinfo.c */
+int procfs_system_register(void) must_check;
+int procfs_show_cpuinfo(struct text *t);
+/* procfs_status.c */
+int procfs_show_stat(int pid, struct text *t);
+int procfs_show_status(int pid, struct text *t);
+int procfs_show_statm(int pid, struct text *t);
+int procfs_show_limits(int pid, struct text *t);
+/* procfs_memory.c */
+int procfs_show_maps(int pid, struct text *t);
+int procfs_show_cmdline(int pid, struct text *t);
+int procfs_show_environ(int pid, struct text *t);
+/* procfs_mounts.c */
+int procfs_show_mounts(int pid, struct text *t);
+int procfs_show_mountinfo(int pid, struct text *t);
+
+#define CLOCK_TICK_NS 10000000ULL /* USER_HZ is 100: what /proc counts time in */
+
+#endif

@@ -1,0 +1,369 @@
+/*
+ * Sending signals: queues, who is woken, what a stop or continue signal does at once.  Delivery is in signal_deliver.c.
+ * All state is guarded by the target process's signals.lock, taken with interrupts off because timers send signals.
+ */
+#include "guest_kernel/signal.h"
+
+#include <asm/errno.h>
+
+#include "guest_kernel/core/alloc.h"
+#include "guest_kernel/process.h"
+#include "lib/string.h"
+
+struct wait_queue signal_arrived = {.waiters = TAILQ_HEAD_INITIALIZER(signal_arrived.waiters)};
+
+void signal_queue_init(struct signal_queue *q)
+{
+    q->set = 0;
+    TAILQ_INIT(&q->items);
+}
+
+void signal_state_init(struct signal_state *s, const struct signal_state *parent)
+{
+    s->lock = (struct spinlock)SPINLOCK_INIT;
+    signal_queue_init(&s->pending);
+    wait_queue_init(&s->resumed);
+    if (parent)
+        memcpy(s->actions, parent->actions, sizeof(s->actions));
+}
+
+siginfo_t signal_info_kernel(int signal)
+{
+    siginfo_t info = {.si_signo = signal, .si_code = SI_KERNEL};
+
+    return info;
+}
+
+siginfo_t signal_info_user(int signal, int code)
+{
+    siginfo_t info = {.si_signo = signal, .si_code = code};
+
+    info.si_pid = process_current() ? process_current()->pid : 0;
+    info.si_uid = task_current()->cred.uid;
+    return info;
+}
+
+/* Remove all of `set` from q. */
+static void queue_discard(struct signal_state *s, struct signal_queue *q, signal_set set)
+{
+    struct signal_item *item, *next;
+
+    q->set &= ~set;
+    TAILQ_FOREACH_SAFE(item, &q->items, link, next) {
+        if (!signal_in(set, item->info.si_signo))
+            continue;
+        TAILQ_REMOVE(&q->items, item, link);
+        s->queued--;
+        mem_free(item);
+    }
+}
+
+void signal_discard(struct process *p, signal_set set)
+{
+    struct thread *t;
+
+    assert_held(&p->signals.lock);
+    queue_discard(&p->signals, &p->signals.pending, set);
+    TAILQ_FOREACH(t, &p->threads, link)
+        queue_discard(&p->signals, &t->pending, set);
+}
+
+void signal_flush_thread(struct thread *t)
+{
+    queue_discard(&t->process->signals, &t->pending, ~0ULL);
+}
+
+bool signal_fatal_pending(const struct thread *t)
+{
+    const struct signal_state *s = &t->process->signals;
+
+    return s->exiting || (s->execing && s->execing != t);
+}
+
+bool signal_is_pending(const struct thread *t)
+{
+    const struct signal_state *s = &t->process->signals;
+
+    return signal_fatal_pending(t) || s->stopping || s->continued || ((t->pending.set | s->pending.set) & ~t->blocked);
+}
+
+void signal_recalculate(struct thread *t)
+{
+    assert_held(&t->process->signals.lock);
+    if (signal_is_pending(t))
+        task_set_work(t->task, TASK_SIGNAL);
+    else if (t->task == task_current())
+        __atomic_fetch_and(&t->task->work, ~TASK_SIGNAL, __ATOMIC_RELAXED); /* own bit: no one waits for this change */
+}
+
+void signal_kick(struct thread *t, bool fatal)
+{
+    task_set_work(t->task, TASK_SIGNAL);
+    if (fatal)
+        task_wake(t->task);
+    else
+        task_wake_interruptible(t->task);
+}
+
+void process_begin_exit(struct process *p, uint32_t status)
+{
+    struct thread *t;
+
+    assert_held(&p->signals.lock);
+    if (p->signals.exiting)
+        return;
+    p->signals.exiting = true;
+    p->signals.exit_code = status;
+    p->signals.stopping = p->signals.stopped = false;
+    TAILQ_FOREACH(t, &p->threads, link)
+        signal_kick(t, true);
+}
+
+/* SIGCONT ends a stop even if it is blocked or ignored (POSIX XSH 2.4.3). */
+static void resume_process(struct process *p)
+{
+    struct signal_state *s = &p->signals;
+    struct thread *t;
+
+    if (!s->stopping)
+        return;
+    s->continued = s->stopped;
+    s->stopping = s->stopped = false;
+    s->stopped_threads = 0;
+    TAILQ_FOREACH(t, &p->threads, link) {
+        t->stop_seen = false;
+        task_set_work(t->task, TASK_SIGNAL);
+    }
+    wake_all(&s->resumed);
+}
+
+static bool is_ignored(const struct process *p, int signal)
+{
+    __sighandler_t handler = p->signals.actions[signal - 1].sa_handler;
+
+    if (handler == SIG_DFL)
+        return signal_default_action(signal) == SIGNAL_IGNORE || signal == SIGCONT;
+    return handler == SIG_IGN;
+}
+
+static bool is_blocked(const struct thread *t, int signal)
+{
+    return signal_in(t->blocked, signal);
+}
+
+static bool wants(const struct thread *t, int signal)
+{
+    return !is_blocked(t, signal) || signal_in(t->waited_for, signal);
+}
+
+/* Which thread is to take a signal sent to the process: the first that does not block it. */
+static struct thread *choose_thread(struct process *p, int signal)
+{
+    struct thread *t;
+
+    TAILQ_FOREACH(t, &p->threads, link) {
+        if (wants(t, signal))
+            return t;
+    }
+    return NULL;
+}
+
+/* Did the sender ask for a queued signal, so that it must hear if none can be queued? */
+static bool must_queue(const siginfo_t *info)
+{
+    return signal_is_realtime(info->si_signo) && info->si_code < 0 && info->si_code != SI_TKILL;
+}
+
+static bool may_queue(const struct process *p, const siginfo_t *info)
+{
+    bool from_kernel = info->si_code >= 0 && info->si_code != SI_USER;
+
+    return from_kernel || p->signals.queued < p->limits[RLIMIT_SIGPENDING].soft;
+}
+
+static int enqueue(struct process *p, struct signal_queue *q, const siginfo_t *info)
+{
+    struct signal_item *item = may_queue(p, info) ? mem_alloc(sizeof(*item)) : NULL;
+
+    if (!item && must_queue(info))
+        return -EAGAIN;
+    if (item) {
+        item->info = *info;
+        TAILQ_INSERT_TAIL(&q->items, item, link);
+        p->signals.queued++;
+    }
+    q->set |= SIGNAL_BIT(info->si_signo);
+    return 0;
+}
+
+/* What some signals do at once, whoever takes them. */
+static void apply_at_once(struct process *p, int signal)
+{
+    if (signal_in(SIGNALS_STOP, signal))
+        signal_discard(p, SIGNAL_BIT(SIGCONT));
+    if (signal == SIGCONT) {
+        p->signals.stop_taken = false;
+        signal_discard(p, SIGNALS_STOP);
+        resume_process(p);
+    }
+}
+
+int signal_send_locked(struct process *p, struct thread *to, const siginfo_t *info)
+{
+    int signal = info->si_signo;
+    struct signal_queue *q = to ? &to->pending : &p->signals.pending;
+
+    assert_held(&p->signals.lock);
+    if (p->signals.exiting || !p->thread_count)
+        return 0;
+    apply_at_once(p, signal);
+    if (signal == SIGKILL) {
+        process_begin_exit(p, SIGKILL);
+        return 0;
+    }
+    const struct thread *judge = to ? to : TAILQ_FIRST(&p->threads);
+    if (is_ignored(p, signal) && wants(judge, signal) && !signal_in(judge->waited_for, signal))
+        return 0;
+    if (!signal_is_realtime(signal) && signal_in(q->set, signal))
+        return 0;
+    int error = enqueue(p, q, info);
+    if (error)
+        return error;
+    wake_all(&signal_arrived);
+    struct thread *t = to ? to : choose_thread(p, signal);
+    if (t && wants(t, signal))
+        signal_kick(t, false);
+    return 0;
+}
+
+int signal_send_process(struct process *p, const siginfo_t *info)
+{
+    uint64_t flags = spin_lock_irqsave(&p->signals.lock);
+    int result = signal_send_locked(p, NULL, info);
+
+    spin_unlock_irqrestore(&p->signals.lock, flags);
+    return result;
+}
+
+int signal_send_thread(struct thread *t, const siginfo_t *info)
+{
+    struct process *p = t->process;
+    uint64_t flags = spin_lock_irqsave(&p->signals.lock);
+    int result = signal_send_locked(p, t, info);
+
+    spin_unlock_irqrestore(&p->signals.lock, flags);
+    return result;
+}
+
+int signal_send_group(int32_t group, const siginfo_t *info)
+{
+    int result = -ESRCH;
+
+    spin_lock(&process_tree_lock);
+    for (struct process *p = process_next(0); p; p = process_next(p->pid)) {
+        if (p->group != group)
+            continue;
+        (void)signal_send_process(p, info); /* an unqueued signal of the kernel is not an error for the group */
+        result = 0;
+    }
+    spin_unlock(&process_tree_lock);
+    return result;
+}
+
+void signal_force(const siginfo_t *info)
+{
+    struct thread *t = thread_current();
+    struct process *p = t->process;
+    struct sigaction *action = &p->signals.actions[info->si_signo - 1];
+    signal_set bit = SIGNAL_BIT(info->si_signo);
+    uint64_t flags = spin_lock_irqsave(&p->signals.lock);
+
+    if (action->sa_handler == SIG_IGN || (t->blocked & bit)) {
+        action->sa_handler = SIG_DFL;
+        t->blocked &= ~bit;
+    }
+    queue_discard(&p->signals, &t->pending, bit);
+    (void)signal_send_locked(p, t, info); /* not a queueing sender: cannot fail */
+    signal_recalculate(t);
+    spin_unlock_irqrestore(&p->signals.lock, flags);
+}
+
+void signal_send_self(int signal)
+{
+    siginfo_t info = signal_info_user(signal, SI_USER);
+
+    (void)signal_send_thread(thread_current(), &info);
+}
+
+void signal_user_fault(int signal, int si_code, uint64_t address, int trap, uint64_t error_code)
+{
+    struct thread *t = thread_current();
+    siginfo_t info = {.si_signo = signal, .si_code = si_code};
+
+    info.si_addr = (void *)address;
+    t->fault_trap = trap;
+    t->fault_error = error_code;
+    if (signal == SIGSEGV || signal == SIGBUS)
+        t->fault_address = address;
+    signal_force(&info);
+}
+
+void signal_mask_set(signal_set mask)
+{
+    struct thread *t = thread_current();
+    struct process *p = t->process;
+    struct thread *other;
+    uint64_t flags = spin_lock_irqsave(&p->signals.lock);
+
+    t->blocked = mask & ~SIGNALS_UNBLOCKABLE;
+    signal_recalculate(t);
+    /* What this thread blocks now may be for another one. */
+    signal_set left = p->signals.pending.set & t->blocked;
+    TAILQ_FOREACH(other, &p->threads, link) {
+        if (other != t && (left & ~other->blocked))
+            signal_kick(other, false);
+    }
+    spin_unlock_irqrestore(&p->signals.lock, flags);
+}
+
+void signal_mask_until_return(signal_set mask)
+{
+    struct thread *t = thread_current();
+
+    t->saved_mask = t->blocked;
+    t->restore_mask = true;
+    signal_mask_set(mask);
+}
+
+void signal_mask_restore(void)
+{
+    struct thread *t = thread_current();
+
+    if (!t->restore_mask)
+        return;
+    t->restore_mask = false;
+    signal_mask_set(t->saved_mask);
+}
+
+bool signal_is_ignored_or_blocked(int signal)
+{
+    struct thread *t = thread_current();
+    struct process *p = t->process;
+    uint64_t flags = spin_lock_irqsave(&p->signals.lock);
+    bool result = is_blocked(t, signal) || p->signals.actions[signal - 1].sa_handler == SIG_IGN;
+
+    spin_unlock_irqrestore(&p->signals.lock, flags);
+    return result;
+}
+
+void signal_reset_on_exec(struct process *p)
+{
+    uint64_t flags = spin_lock_irqsave(&p->signals.lock);
+
+    for (unsigned i = 0; i < SIGNAL_COUNT; i++) {
+        struct sigaction *a = &p->signals.actions[i];
+        __sighandler_t handler = a->sa_handler == SIG_IGN ? SIG_IGN : SIG_DFL;
+        *a = (struct sigaction){.sa_handler = handler};
+    }
+    spin_unlock_irqrestore(&p->signals.lock, flags);
+}

@@ -1,0 +1,100 @@
+/*
+ * Signals: state, sending, delivery.  A process has one struct signal_state (actions, signals pending for whichever
+ * thread takes them, job control); each thread has a mask and its own pending signals (struct thread, process.h).
+ * All of it is guarded by the process's signals.lock (irqsave: timers send signals), a leaf lock but for run queues.
+ */
+#ifndef GUEST_KERNEL_SIGNAL_H
+#define GUEST_KERNEL_SIGNAL_H
+
+#include <asm/siginfo.h>
+#include <asm/signal.h>
+
+#include "guest_kernel/core/task.h"
+#include "guest_kernel/signal_set.h"
+#include "lib/spinlock.h"
+
+struct process;
+struct thread;
+
+struct signal_item { /* one queued siginfo */
+    TAILQ_ENTRY(signal_item) link;
+    siginfo_t info;
+};
+
+struct signal_queue {
+    signal_set set; /* a bit may be set without an item: no memory was left for its siginfo */
+    TAILQ_HEAD(signal_items, signal_item) items;
+};
+
+struct signal_state {
+    struct spinlock lock;
+    struct sigaction actions[SIGNAL_COUNT]; /* [n - 1] */
+    struct signal_queue pending;
+    uint32_t queued;           /* items of this process and its threads, for RLIMIT_SIGPENDING */
+    bool exiting;              /* a group exit is under way: every thread ends with exit_code */
+    uint32_t exit_code;        /* wait status word */
+    struct thread *execing;    /* execve by this thread: all others end */
+    bool stop_taken;           /* a stop signal was taken off the queue, and no SIGCONT came since */
+    bool stopping;             /* a stop is wanted: threads stop as they come by */
+    bool stopped;              /* all threads have stopped */
+    uint32_t stopped_threads;
+    int stop_signal;
+    bool continued;            /* SIGCONT ended a stop; not yet told to the parent */
+    struct wait_queue resumed; /* stopped threads sleep here until !stopping or killed */
+};
+
+/* Woken by every signal that is queued for anyone: signalfds wait here (signalfd.c). */
+extern struct wait_queue signal_arrived;
+
+void signal_queue_init(struct signal_queue *q);
+
+/* A siginfo for a signal that the kernel, or the current task by kill(2), sends. */
+siginfo_t signal_info_kernel(int signal);
+siginfo_t signal_info_user(int signal, int code /* SI_USER, SI_TKILL */);
+
+/*
+ * Send.  Any context, signals.lock not held.  0, or -EAGAIN when a queued signal does not fit (only where the sender
+ * asked for queueing: code < 0 and not SI_USER's kin).
+ */
+int signal_send_process(struct process *p, const siginfo_t *info);
+int signal_send_thread(struct thread *t, const siginfo_t *info);
+/* The same with signals.lock held; `to` NULL: to the process. */
+int signal_send_locked(struct process *p, struct thread *to, const siginfo_t *info);
+/* To a process group; process_tree_lock not held.  0 or -ESRCH. */
+int signal_send_group(int32_t group, const siginfo_t *info);
+/* A fault of the current thread: cannot be blocked or ignored. */
+void signal_force(const siginfo_t *info);
+
+/* For the current task, used by fs/ and drivers of this folder. */
+void signal_send_self(int signal); /* SIGPIPE, SIGXFSZ: as from kill() by itself */
+
+/* The current thread's mask. */
+void signal_mask_set(signal_set mask);
+/* ppoll, pselect6, sigsuspend: use `mask` until the call ends; delivery or the call's return puts the old one back. */
+void signal_mask_until_return(signal_set mask);
+/* The call ended without a signal to deliver: put the old mask back now. */
+void signal_mask_restore(void);
+
+/* Is one of these ignored, or blocked, by the current thread?  For terminals' SIGTTIN and SIGTTOU. */
+bool signal_is_ignored_or_blocked(int signal);
+
+/* task_ops, see core/task.h. */
+void signal_work(struct pt_regs *regs);
+void signal_user_fault(int signal, int si_code, uint64_t address, int trap, uint64_t error_code);
+
+/* execve: handlers back to default; ignored stays ignored. */
+void signal_reset_on_exec(struct process *p);
+void signal_state_init(struct signal_state *s, const struct signal_state *parent_or_null);
+void signal_flush_thread(struct thread *t);   /* frees what is queued; the lock is held */
+void signal_discard(struct process *p, signal_set set); /* from all its queues; the lock is held */
+/* Recompute TASK_SIGNAL of a thread; the lock is held. */
+void signal_recalculate(struct thread *t);
+/* Wake so that a group exit or stop is noticed; the lock is held. */
+void signal_kick(struct thread *t, bool fatal);
+bool signal_fatal_pending(const struct thread *t); /* SIGKILL, or the process is exiting */
+bool signal_is_pending(const struct thread *t);    /* something to deliver now; the lock is held */
+
+/* signal_frame.c */
+bool signal_frame_push(struct pt_regs *regs, const struct sigaction *action, const siginfo_t *info, signal_set mask);
+
+#endif

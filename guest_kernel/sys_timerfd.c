@@ -1,0 +1,120 @@
+/*
+ * timerfd_create(2), timerfd_settime(2), timerfd_gettime(2); memfd_create(2).
+ */
+#include <asm/errno.h>
+#include <linux/fcntl.h>
+#include <linux/memfd.h>
+#include <linux/time.h>
+#include <linux/timerfd.h>
+
+#include "abi/syscalls.h"
+#include "fs/memfd.h"
+#include "fs/timerfd.h"
+#include "guest_kernel/time_convert.h"
+
+#define MEMFD_NAME_SIZE 250 /* what fits in a name behind "memfd:", NUL included */
+
+static long install(struct file *f, bool close_on_exec)
+{
+    if (!f)
+        return -ENOMEM;
+    int fd = fd_install(f, 0, close_on_exec);
+    if (fd < 0)
+        file_put(f);
+    return fd;
+}
+
+long sys_timerfd_create(const struct syscall_args *args)
+{
+    int clock = (int)args->a[0], flags = (int)args->a[1];
+
+    if (flags & ~(TFD_CLOEXEC | TFD_NONBLOCK))
+        return -EINVAL;
+    if (clock != CLOCK_MONOTONIC && clock != CLOCK_REALTIME && clock != CLOCK_BOOTTIME)
+        return -EINVAL; /* alarm clocks would have to wake the machine */
+    return install(timerfd_create(clock, flags & TFD_NONBLOCK), flags & TFD_CLOEXEC);
+}
+
+/* The open timer of a descriptor, counted. */
+static int timer_of(int fd, struct file **out)
+{
+    *out = fd_get(fd);
+    if (!*out)
+        return -EBADF;
+    if (file_is_timerfd(*out))
+        return 0;
+    file_put(*out);
+    return -EINVAL;
+}
+
+static long put_setting(user_ptr out, const struct timerfd_setting *setting)
+{
+    struct itimerspec value = {.it_value = timespec_of_ns(setting->left_ns),
+                               .it_interval = timespec_of_ns(setting->interval_ns)};
+
+    return put_user(out, value);
+}
+
+/* A set time is never 0, which would mean disarmed: what is past expires at once. */
+static uint64_t deadline_from(const struct file *f, const struct timespec *t, bool absolute)
+{
+    uint64_t ns = timespec_to_ns(t);
+
+    if (!ns)
+        return 0;
+    if (!absolute)
+        return deadline_after(ns);
+    if (timerfd_clock(f) == CLOCK_REALTIME)
+        ns = deadline_of_realtime(ns);
+    return MAX(ns, 1);
+}
+
+long sys_timerfd_settime(const struct syscall_args *args)
+{
+    int flags = (int)args->a[1];
+    struct timerfd_setting old;
+    struct itimerspec value;
+    struct file *f;
+
+    if (flags & ~(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET))
+        return -EINVAL;
+    if (get_user(value, user(args->a[2])))
+        return -EFAULT;
+    if (!timespec_is_valid(&value.it_value) || !timespec_is_valid(&value.it_interval))
+        return -EINVAL;
+    int error = timer_of((int)args->a[0], &f);
+    if (error)
+        return error;
+    timerfd_set(f, deadline_from(f, &value.it_value, flags & TFD_TIMER_ABSTIME), timespec_to_ns(&value.it_interval),
+                &old);
+    file_put(f);
+    return args->a[3] ? put_setting(user(args->a[3]), &old) : 0;
+}
+
+long sys_timerfd_gettime(const struct syscall_args *args)
+{
+    struct timerfd_setting setting;
+    struct file *f;
+    int error = timer_of((int)args->a[0], &f);
+
+    if (error)
+        return error;
+    timerfd_get(f, &setting);
+    file_put(f);
+    return put_setting(user(args->a[1]), &setting);
+}
+
+long sys_memfd_create(const struct syscall_args *args)
+{
+    unsigned flags = (unsigned)args->a[1];
+    char name[MEMFD_NAME_SIZE];
+    struct file *f;
+
+    if (flags & ~(MFD_CLOEXEC | MFD_ALLOW_SEALING))
+        return -EINVAL;
+    long n = copy_string_from_user(name, user(args->a[0]), sizeof name);
+    if (n < 0)
+        return n == -ENAMETOOLONG ? -EINVAL : n;
+    int error = memfd_create_file(name, &f);
+    return error ? error : install(f, flags & MFD_CLOEXEC);
+}

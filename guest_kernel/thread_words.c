@@ -1,0 +1,94 @@
+/*
+ * Words of user memory that a thread leaves a message in when it ends: clear_tid (set_tid_address(2), for pthread_join)
+ * and the locks of its robust list (set_robust_list(2)).
+ */
+#include <asm/errno.h>
+#include <linux/futex.h>
+
+#include "abi/syscalls.h"
+#include "guest_kernel/futex.h"
+
+#define ROBUST_LIST_MAX 2048 /* entries followed at exit: the list is the program's, so it may be a circle */
+
+/* A lock that the dying thread holds: mark it, and wake one who waits (set_robust_list(2)). */
+static void robust_lock_died(uint64_t address, uint32_t tid)
+{
+    uint32_t value;
+
+    if (address % sizeof(value) || get_user(value, user(address)) || (value & FUTEX_TID_MASK) != tid)
+        return;
+    uint32_t died = (value & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
+    if (put_user(user(address), died))
+        return;
+    if (value & FUTEX_WAITERS)
+        (void)futex_wake(address, true, 1, FUTEX_BITSET_MATCH_ANY);
+}
+
+static void robust_list_walk(struct thread *t)
+{
+    struct robust_list_head head;
+    uint32_t tid = (uint32_t)t->task->tid;
+
+    if (!t->robust_list || get_user(head, user(t->robust_list)))
+        return;
+    uint64_t pending = (uint64_t)head.list_op_pending & ~1UL;
+    uint64_t entry = (uint64_t)head.list.next;
+    for (unsigned i = 0; i < ROBUST_LIST_MAX && entry != t->robust_list; i++) {
+        uint64_t at = entry & ~1UL; /* bit 0: a priority-inheriting one */
+        bool more = !get_user(entry, user(at));
+        if (at != pending)
+            robust_lock_died(at + (uint64_t)head.futex_offset, tid);
+        if (!more)
+            return;
+    }
+    if (pending)
+        robust_lock_died(pending + (uint64_t)head.futex_offset, tid);
+}
+
+/* Nobody is left to see the word if the memory goes with this thread; clearing it would only copy a page. */
+void futex_thread_exits(struct thread *t)
+{
+    bool watched = t->process->thread_count > 1 || t->process->shares_space;
+    user_ptr word = t->task->clear_tid;
+    uint32_t zero = 0;
+
+    robust_list_walk(t);
+    if (watched && !user_is_null(word) && !put_user(word, zero))
+        (void)futex_wake(word.address, true, 1, FUTEX_BITSET_MATCH_ANY);
+}
+
+long sys_set_tid_address(const struct syscall_args *args)
+{
+    task_current()->clear_tid = user(args->a[0]);
+    return task_current()->tid;
+}
+
+long sys_set_robust_list(const struct syscall_args *args)
+{
+    if (args->a[1] != sizeof(struct robust_list_head))
+        return -EINVAL;
+    thread_current()->robust_list = args->a[0];
+    return 0;
+}
+
+long sys_get_robust_list(const struct syscall_args *args)
+{
+    int32_t tid = (int32_t)args->a[0];
+    uint64_t size = sizeof(struct robust_list_head), head = 0;
+    long result = 0;
+
+    spin_lock(&process_tree_lock);
+    struct thread *t = tid ? thread_lookup(tid) : thread_current();
+    if (!t)
+        result = -ESRCH;
+    else if (!process_may_signal(t->process, 0))
+        result = -EPERM;
+    else
+        head = t->robust_list;
+    spin_unlock(&process_tree_lock);
+    if (result)
+        return result;
+    if (put_user(user(args->a[2]), size) || put_user(user(args->a[1]), head))
+        return -EFAULT;
+    return 0;
+}

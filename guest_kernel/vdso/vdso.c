@@ -1,0 +1,110 @@
+/*
+ * The vDSO: user code that the kernel maps into every process, so that reading the clock makes no system call
+ * (vdso(7)).  Runs in ring 3 on the program's stack; reads the clock page that lies in front of it, and falls back to the
+ * system call for clocks that only the kernel knows.
+ */
+#include <asm/unistd_64.h>
+#include <linux/time.h>
+
+#include "guest_kernel/core/clock_page.h"
+
+#define NS_PER_S 1000000000ULL
+#define COARSE_RESOLUTION_NS 4000000
+
+extern const volatile struct clock_page clock_page __attribute__((visibility("hidden")));
+
+int __vdso_clock_gettime(__kernel_clockid_t id, struct timespec *out);
+int __vdso_clock_getres(__kernel_clockid_t id, struct timespec *out);
+int __vdso_gettimeofday(struct timeval *tv, struct timezone *tz);
+__kernel_old_time_t __vdso_time(__kernel_old_time_t *out);
+
+static long system_call(long number, long a, long b)
+{
+    long result;
+
+    __asm__ volatile("syscall" : "=a"(result) : "a"(number), "D"(a), "S"(b) : "rcx", "r11", "memory");
+    return result;
+}
+
+static uint64_t monotonic_ns(void)
+{
+    uint32_t low, high;
+
+    __asm__ volatile("lfence; rdtsc" : "=a"(low), "=d"(high) : : "memory");
+    uint64_t ticks = ((uint64_t)high << 32 | low) - clock_page.tsc_base;
+
+    return (uint64_t)((unsigned __int128)ticks * clock_page.ns_per_tick >> 32);
+}
+
+static uint64_t real_ns(void)
+{
+    return monotonic_ns() + clock_page.real_offset_ns;
+}
+
+static int put_timespec(struct timespec *out, uint64_t ns)
+{
+    out->tv_sec = (__kernel_old_time_t)(ns / NS_PER_S);
+    out->tv_nsec = (long)(ns % NS_PER_S);
+    return 0;
+}
+
+int __vdso_clock_gettime(__kernel_clockid_t id, struct timespec *out)
+{
+    switch (id) {
+    case CLOCK_REALTIME:
+    case CLOCK_REALTIME_COARSE:
+    case CLOCK_TAI:
+        return put_timespec(out, real_ns());
+    case CLOCK_MONOTONIC:
+    case CLOCK_MONOTONIC_RAW:
+    case CLOCK_MONOTONIC_COARSE:
+    case CLOCK_BOOTTIME:
+        return put_timespec(out, monotonic_ns());
+    default:
+        return (int)system_call(__NR_clock_gettime, id, (long)out);
+    }
+}
+
+int __vdso_clock_getres(__kernel_clockid_t id, struct timespec *out)
+{
+    switch (id) {
+    case CLOCK_REALTIME:
+    case CLOCK_MONOTONIC:
+    case CLOCK_MONOTONIC_RAW:
+    case CLOCK_BOOTTIME:
+    case CLOCK_TAI:
+        return out ? put_timespec(out, 1) : 0;
+    case CLOCK_REALTIME_COARSE:
+    case CLOCK_MONOTONIC_COARSE:
+        return out ? put_timespec(out, COARSE_RESOLUTION_NS) : 0;
+    default:
+        return (int)system_call(__NR_clock_getres, id, (long)out);
+    }
+}
+
+int __vdso_gettimeofday(struct timeval *tv, struct timezone *tz)
+{
+    if (tv) {
+        uint64_t us = real_ns() / 1000;
+        tv->tv_sec = (__kernel_old_time_t)(us / 1000000);
+        tv->tv_usec = (__kernel_suseconds_t)(us % 1000000);
+    }
+    if (tz)
+        *tz = (struct timezone){0};
+    return 0;
+}
+
+__kernel_old_time_t __vdso_time(__kernel_old_time_t *out)
+{
+    __kernel_old_time_t now = (__kernel_old_time_t)(real_ns() / NS_PER_S);
+
+    if (out)
+        *out = now;
+    return now;
+}
+
+#define UNPREFIXED(name) extern __typeof__(__vdso_##name) name __attribute__((weak, alias("__vdso_" #name)))
+UNPREFIXED(clock_gettime);
+UNPREFIXED(clock_getres);
+UNPREFIXED(gettimeofday);
+UNPREFIXED(time);

@@ -1,0 +1,229 @@
+/*
+ * wait4(2), waitid(2): waiting for children to end, stop or continue.
+ */
+#include <asm/errno.h>
+#include <asm/siginfo.h>
+#include <linux/resource.h>
+#include <linux/wait.h>
+
+#include "abi/syscalls.h"
+#include "guest_kernel/pidfd.h"
+#include "guest_kernel/process.h"
+#include "guest_kernel/rusage.h"
+
+struct wait_request {
+    int type;        /* P_ALL, P_PID, P_PGID */
+    int32_t id;
+    int options;     /* WNOHANG, WEXITED, WSTOPPED, WCONTINUED, WNOWAIT, __WALL, __WCLONE */
+};
+
+struct wait_result {
+    int32_t pid;
+    uint32_t uid;
+    int why;         /* CLD_* */
+    uint32_t status; /* wait status word */
+    struct rusage usage;
+};
+
+static bool is_wanted(const struct process *child, const struct wait_request *r)
+{
+    if (r->type == P_PID && child->pid != r->id)
+        return false;
+    if (r->type == P_PGID && child->group != r->id)
+        return false;
+    if (r->options & __WALL)
+        return true;
+    return (child->exit_signal != SIGCHLD) == !!(r->options & __WCLONE);
+}
+
+static void collect(struct process *child, struct wait_result *out, int why, uint32_t status)
+{
+    struct cred cred;
+
+    (void)process_cred(child, &cred);
+    out->pid = child->pid;
+    out->uid = cred.uid;
+    out->why = why;
+    out->status = status;
+    rusage_of_child(child, &out->usage);
+}
+
+static void take_zombie(struct process *child, const struct wait_request *r, struct wait_result *out)
+{
+    struct process *me = process_current();
+    uint32_t status = child->exit_status;
+    int why = status & 0x80 ? CLD_DUMPED : status & 0x7f ? CLD_KILLED : CLD_EXITED;
+
+    collect(child, out, why, status);
+    if (r->options & WNOWAIT)
+        return;
+    me->children_run_ns += child->run_ns + child->children_run_ns;
+    me->children_user_ns += child->user_ns + child->children_user_ns;
+    me->children_max_resident = MAX(me->children_max_resident, MAX(child->max_resident, child->children_max_resident));
+    process_reap(child);
+    process_put(child);
+}
+
+/* True: child had something to report, which is now in *out. */
+static bool take_report(struct process *child, const struct wait_request *r, struct wait_result *out)
+{
+    bool keep = r->options & WNOWAIT;
+
+    if (child->zombie) {
+        if (!(r->options & WEXITED))
+            return false;
+        take_zombie(child, r, out);
+        return true;
+    }
+    if ((r->options & WSTOPPED) && child->stop_report) {
+        collect(child, out, CLD_STOPPED, (uint32_t)child->stop_signal << 8 | 0x7f);
+        child->stop_report = keep;
+        return true;
+    }
+    if ((r->options & WCONTINUED) && child->continue_report) {
+        collect(child, out, CLD_CONTINUED, 0xffff);
+        child->continue_report = keep;
+        return true;
+    }
+    return false;
+}
+
+/* 1: *out is filled; 0: nothing yet; -ECHILD. */
+static long scan(const struct wait_request *r, struct wait_result *out)
+{
+    struct process *child, *next;
+    long result = -ECHILD;
+
+    spin_lock(&process_tree_lock);
+    TAILQ_FOREACH_SAFE(child, &process_current()->children, sibling, next) {
+        if (!is_wanted(child, r))
+            continue;
+        result = 0;
+        if (take_report(child, r, out)) {
+            result = 1;
+            break;
+        }
+    }
+    spin_unlock(&process_tree_lock);
+    return result;
+}
+
+/* 1, 0 with WNOHANG when nothing is there, or -errno. */
+static long wait_for(const struct wait_request *r, struct wait_result *out)
+{
+    long found = 0;
+
+    if (r->options & WNOHANG)
+        return scan(r, out);
+    long error = wait_event(&process_current()->child_changed, (found = scan(r, out)) != 0);
+    return error ? error : found;
+}
+
+long sys_wait4(const struct syscall_args *args)
+{
+    int32_t pid = (int32_t)args->a[0];
+    int options = (int)args->a[2];
+    struct wait_request r = {.type = P_ALL, .options = options | WEXITED};
+    struct wait_result result;
+
+    if (options & ~(WNOHANG | WUNTRACED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL))
+        return -EINVAL;
+    if (pid == INT32_MIN)
+        return -ESRCH;
+    if (pid > 0) {
+        r.type = P_PID;
+        r.id = pid;
+    } else if (pid != -1) {
+        r.type = P_PGID;
+        r.id = pid ? -pid : process_current()->group;
+    }
+    long found = wait_for(&r, &result);
+    if (found <= 0)
+        return found;
+    if (args->a[1] && put_user(user(args->a[1]), result.status))
+        return -EFAULT;
+    if (args->a[3] && put_user(user(args->a[3]), result.usage))
+        return -EFAULT;
+    return result.pid;
+}
+
+static int waitid_status(const struct wait_result *r)
+{
+    switch (r->why) {
+    case CLD_EXITED:
+    case CLD_STOPPED:
+        return (int)(r->status >> 8);
+    case CLD_CONTINUED:
+        return SIGCONT;
+    default:
+        return (int)(r->status & 0x7f);
+    }
+}
+
+/* A child that is reaped has no number any more: waiting for it is waiting for no one. */
+static long waitid_pidfd(struct wait_request *r, int fd)
+{
+    struct process *p = fd < 0 ? NULL : pidfd_process(fd);
+
+    if (!p)
+        return fd < 0 ? -EINVAL : -EBADF;
+    spin_lock(&process_tree_lock);
+    r->type = P_PID;
+    r->id = process_lookup(p->pid) == p ? p->pid : 0;
+    spin_unlock(&process_tree_lock);
+    process_put(p);
+    return 0;
+}
+
+static long waitid_id(struct wait_request *r, int type, int32_t id)
+{
+    r->type = type;
+    r->id = id;
+    switch (type) {
+    case P_ALL:
+        return 0;
+    case P_PID:
+        return id > 0 ? 0 : -EINVAL;
+    case P_PGID:
+        if (id < 0)
+            return -EINVAL;
+        if (!id)
+            r->id = process_current()->group;
+        return 0;
+    case P_PIDFD:
+        return waitid_pidfd(r, id);
+    default:
+        return -EINVAL;
+    }
+}
+
+long sys_waitid(const struct syscall_args *args)
+{
+    int options = (int)args->a[3];
+    struct wait_request r = {.options = options};
+    struct wait_result result = {0};
+    siginfo_t info = {0};
+
+    if (options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL))
+        return -EINVAL;
+    if (!(options & (WEXITED | WSTOPPED | WCONTINUED)))
+        return -EINVAL;
+    long error = waitid_id(&r, (int)args->a[0], (int32_t)args->a[1]);
+    if (error)
+        return error;
+    long found = wait_for(&r, &result);
+    if (found < 0)
+        return found;
+    if (found) {
+        info.si_signo = SIGCHLD;
+        info.si_code = result.why;
+        info.si_pid = result.pid;
+        info.si_uid = result.uid;
+        info.si_status = waitid_status(&result);
+    }
+    if (found && args->a[4] && put_user(user(args->a[4]), result.usage))
+        return -EFAULT;
+    if (args->a[2] && put_user(user(args->a[2]), info))
+        return -EFAULT;
+    return 0;
+}
