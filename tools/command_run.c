@@ -1,0 +1,175 @@
+/*
+ * trapline run: see tools/run_options.c for its options, docs/building.md for its manners.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "tools/commands.h"
+#include "tools/manifest.h"
+#include "tools/message.h"
+#include "tools/payload.h"
+#include "tools/session.h"
+#include "tools/trace_view.h"
+
+static struct termios terminal_before;
+
+static void terminal_restore(void)
+{
+    tcsetattr(STDIN_FILENO, TCSANOW, &terminal_before);
+}
+
+/* Our terminal passes every byte on: echo, line editing and Ctrl-C are the sandbox's terminal's business. */
+static void terminal_raw(void)
+{
+    struct termios raw;
+
+    if (tcgetattr(STDIN_FILENO, &terminal_before) != 0)
+        return;
+    raw = terminal_before;
+    cfmakeraw(&raw);
+    atexit(terminal_restore);
+    tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+}
+
+static FILE *open_trace_file(const char *option, const char *path)
+{
+    FILE *file = fopen(path, "we");
+
+    if (!file)
+        fail(EXIT_LAUNCHER, "%s %s: %s", option, path, strerror(errno));
+    return file;
+}
+
+/* Where the lines of a sandbox's trace go, with its name in front if there are several. */
+struct trace_target {
+    const char *name;
+    FILE *file; /* NULL: output */
+    struct output *output;
+};
+
+static void line_to_target(void *context, const char *text, size_t n)
+{
+    const struct trace_target *t = context;
+    struct named_stream stream = {.name = t->name, .output = t->output};
+
+    if (!t->file)
+        named_stream_put(&stream, text, n);
+    else
+        fprintf(t->file, "%s%s%.*s", t->name ? t->name : "", t->name ? ": " : "", (int)n, text);
+    bytes_free(&stream.line);
+}
+
+static void open_trace(struct session *s, struct session_sandbox *b, FILE *file)
+{
+    struct trace_sink sink = {0};
+
+    if (b->options->no_trap)
+        return;
+    if (b->options->trace) {
+        struct trace_target *target = must_alloc(sizeof *target);
+        *target = (struct trace_target){b->name, file, &s->err};
+        sink = (struct trace_sink){line_to_target, target};
+    }
+    b->trace = trace_view_new(sink);
+}
+
+static void open_traces(struct session *s)
+{
+    FILE *file = s->options->trace_out ? open_trace_file("--trace-out", s->options->trace_out) : NULL;
+
+    for (size_t i = 0; i < s->sandbox_count; i++)
+        open_trace(s, &s->sandboxes[i], file);
+    if (s->options->trace_binary)
+        s->trace_binary = open_trace_file("--trace-binary", s->options->trace_binary);
+}
+
+static void add_sandbox(struct session *s, const char *name, const struct run_options *o, const struct bytes *kernel)
+{
+    s->sandboxes = must_realloc(s->sandboxes, (s->sandbox_count + 1) * sizeof *s->sandboxes);
+    s->sandboxes[s->sandbox_count++] = (struct session_sandbox){
+        .name = name, .options = o, .kernel = kernel, .out = {.name = name, .output = &s->out},
+        .err = {.name = name, .output = &s->err}};
+}
+
+static void read_manifest(struct manifest *m, const struct run_options *o)
+{
+    struct bytes text = {0};
+    int error = bytes_read_file(&text, o->manifest);
+
+    if (error)
+        fail(EXIT_LAUNCHER, "--manifest %s: %s", o->manifest, strerror(-error));
+    const char *wrong = manifest_parse(m, (char *)text.data, text.size, o->manifest, o);
+    if (wrong)
+        fail(EXIT_LAUNCHER, "%s", wrong);
+    bytes_free(&text);
+}
+
+static void start_hypervisor(struct session *s, enum machine_kind kind, const struct payload *payload)
+{
+    if (kind == MACHINE_KVM)
+        machine_start_kvm(s->machine, s->options, s->images, payload);
+    else
+        machine_start_bochs(s->machine, s->options, s->images, payload);
+}
+
+static void start_several(struct session *s)
+{
+    static const struct bytes no_kernel;
+    struct manifest m;
+    struct payload payload = {0};
+
+    read_manifest(&m, s->options);
+    for (size_t i = 0; i < m.count; i++)
+        add_sandbox(s, m.sections[i].name, &m.sections[i].options,
+                    m.sections[i].is_kernel ? &no_kernel : &s->images->guest_kernel);
+    open_traces(s);
+    payload_manifest(&payload, s->options, s->images, &m, s->options->manifest);
+    start_hypervisor(s, machine_choose(s->options), &payload);
+    payload_free(&payload);
+}
+
+static void start_single(struct session *s)
+{
+    struct bytes root = root_archive(s->options);
+    struct payload payload = {0};
+
+    add_sandbox(s, NULL, s->options, &s->images->guest_kernel);
+    open_traces(s);
+    enum machine_kind kind = machine_choose(s->options);
+    if (kind == MACHINE_QEMU) {
+        machine_start_qemu(s->machine, s->options, s->images, &root);
+    } else {
+        payload_single(&payload, s->options, s->images, &root);
+        start_hypervisor(s, kind, &payload);
+        payload_free(&payload);
+    }
+    bytes_free(&root);
+}
+
+int command_run(int argc, char **argv)
+{
+    struct run_options options;
+    struct images images = {0};
+    struct machine machine;
+
+    run_options_parse(&options, argc, argv);
+    images_find(&images, options.guest_kernel);
+    struct session session = {.options = &options, .images = &images, .machine = &machine,
+                              .out.fd = STDOUT_FILENO, .err.fd = STDERR_FILENO};
+    if (options.timeout > 0)
+        session.deadline_ns = now_ns() + (int64_t)(options.timeout * 1e9);
+    if (options.manifest)
+        start_several(&session);
+    else
+        start_single(&session);
+    if (options.tty)
+        terminal_raw();
+    int status = session_run(&session);
+    for (size_t i = 0; i < session.sandbox_count; i++)
+        trace_view_free(session.sandboxes[i].trace);
+    return status;
+}

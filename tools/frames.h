@@ -1,0 +1,26 @@
+/*
+ * Finding frames (abi/host_channel.h) in what an emulator prints: hostile bytes in any pieces, with other text between.
+ * Pure but for memory.
+ */
+#ifndef TOOLS_FRAMES_H
+#define TOOLS_FRAMES_H
+
+#include "abi/host_channel.h"
+#include "tools/bytes.h"
+
+struct frame_sink {
+    void (*frame)(void *context, const struct channel_frame *header, const uint8_t *payload);
+    void (*noise)(void *context, const uint8_t *data, size_t n); /* bytes that are not part of a frame */
+    void *context;
+};
+
+struct frame_reader {
+    struct frame_sink sink;
+    struct bytes pending;
+};
+
+/* Take n more bytes; calls the sink for each complete frame and for noise, in order. */
+void frame_reader_feed(struct frame_reader *r, const void *data, size_t n);
+void frame_reader_free(struct frame_reader *r);
+
+#endif

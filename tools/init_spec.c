@@ -1,0 +1,73 @@
+/*
+ * See tools/init_spec.h.
+ */
+#include "abi/init_spec.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "tools/init_spec.h"
+#include "tools/message.h"
+
+static void add(struct bytes *b, const char *key, const char *value)
+{
+    bytes_append_text(b, "%s=%s", key, value);
+    bytes_append(b, "", 1);
+}
+
+static void add_number(struct bytes *b, const char *key, unsigned long value)
+{
+    char *text = must_format("%lu", value);
+
+    add(b, key, text);
+    free(text);
+}
+
+static bool environment_sets(const struct run_options *o, const char *key)
+{
+    for (size_t i = 0; i < o->environment.count; i++) {
+        if (strncmp(o->environment.items[i], key, strlen(key)) == 0 && o->environment.items[i][strlen(key)] == '=')
+            return true;
+    }
+    return false;
+}
+
+static void add_environment(struct bytes *b, const struct run_options *o)
+{
+    static const char *const defaults[][2] = {
+        {"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}, {"HOME", "/root"}, {"TERM", "xterm"}};
+
+    for (size_t i = 0; i < ARRAY_SIZE(defaults); i++) {
+        const char *own = strcmp(defaults[i][0], "TERM") == 0 ? getenv("TERM") : NULL;
+        char *text = must_format("%s=%s", defaults[i][0], own ? own : defaults[i][1]);
+        if (!environment_sets(o, defaults[i][0]))
+            add(b, "env", text);
+        free(text);
+    }
+    for (size_t i = 0; i < o->environment.count; i++)
+        add(b, "env", o->environment.items[i]);
+}
+
+void init_spec_add(struct archive *a, const struct run_options *o, const char *program)
+{
+    struct bytes b = {0};
+    struct winsize size;
+
+    for (char *const *argument = o->program; *argument; argument++)
+        add(&b, "arg", *argument);
+    add(&b, "exe", program);
+    add_environment(&b, o);
+    add(&b, "cwd", o->workdir);
+    add_number(&b, "uid", o->uid);
+    add_number(&b, "gid", o->gid);
+    add(&b, "stdio", o->tty ? "tty" : "pipe");
+    if (o->tty && ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0) {
+        add_number(&b, "rows", size.ws_row);
+        add_number(&b, "columns", size.ws_col);
+    }
+    add(&b, "hostname", "trapline");
+    archive_add_file(a, INIT_SPEC_NAME, 0400, b.data, b.size);
+    bytes_free(&b);
+}

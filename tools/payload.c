@@ -1,0 +1,162 @@
+/*
+ * See tools/payload.h.
+ */
+#include "tools/payload.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "abi/boot_image.h"
+#include "abi/sandbox_spec.h"
+#include "tools/archive.h"
+#include "tools/boot_image.h"
+#include "tools/init_spec.h"
+#include "tools/message.h"
+#include "tools/root.h"
+
+#define GUEST_KERNEL_MIN MiB(3) /* beside the root: text, page tables, a few processes */
+#define MACHINE_BASE MiB(48)    /* the hypervisor, its page tables and rings */
+#define MACHINE_EACH MiB(8)     /* more of them for each further sandbox */
+#define MEMBERS_MAX (4 * SANDBOX_MAX)
+
+/* Members under construction. */
+struct members {
+    struct bundle_member items[MEMBERS_MAX];
+    const char *paths[MEMBERS_MAX]; /* the file a member is a copy of; NULL: it was made */
+    size_t count;
+};
+
+static void save_root(const char *path, const struct bytes *root)
+{
+    FILE *file = fopen(path, "we");
+
+    if (!file || fwrite(root->data, 1, root->size, file) != root->size || fclose(file) != 0)
+        fail(EXIT_LAUNCHER, "--save-root %s: %s", path, strerror(errno));
+}
+
+struct bytes root_archive(const struct run_options *o)
+{
+    struct archive a = {0};
+    char *program = root_build(&a, o);
+
+    init_spec_add(&a, o, program);
+    archive_end(&a);
+    free(program);
+    if (a.bytes.size + GUEST_KERNEL_MIN > o->memory)
+        fail(EXIT_LAUNCHER, "--memory %lluM: too little memory, the root alone has %zu KiB",
+             (unsigned long long)(o->memory >> 20), a.bytes.size >> 10);
+    if (o->save_root)
+        save_root(o->save_root, &a.bytes);
+    return a.bytes;
+}
+
+void payload_single(struct payload *p, const struct run_options *o, const struct images *images, const struct bytes *root)
+{
+    const struct bundle_member members[] = {{BUNDLE_KERNEL, images->guest_kernel.data, images->guest_kernel.size},
+                                            {BUNDLE_ROOT, root->data, root->size}};
+
+    p->bundle = bundle_build(members, ARRAY_SIZE(members));
+    p->command_line = hypervisor_command_line(o);
+    p->memory = ALIGN_UP(o->memory + MACHINE_BASE + p->bundle.size, MiB(4));
+}
+
+/* `data` stays valid until the bundle is built.  At least a page, so that it lies page aligned in the bundle. */
+static const char *add_made(struct members *m, const char *name, struct bytes *data)
+{
+    if (data->size < PAGE_SIZE)
+        bytes_align(data, PAGE_SIZE);
+    m->items[m->count++] = (struct bundle_member){name, data->data, data->size};
+    return name;
+}
+
+/* The file at `path`, once, whoever names it. */
+static const char *add_file(struct members *m, const char *kind, const char *path)
+{
+    struct bytes content = {0};
+
+    for (size_t i = 0; i < m->count; i++) {
+        if (m->paths[i] && strcmp(m->paths[i], path) == 0)
+            return m->items[i].name;
+    }
+    int error = bytes_read_file(&content, path);
+    if (error)
+        fail(EXIT_LAUNCHER, "%s %s: %s", kind, path, strerror(-error));
+    m->paths[m->count] = path;
+    return add_made(m, must_format("%s/%zu", kind, m->count), &content);
+}
+
+static void spec_put(struct bytes *spec, const char *key, const char *value)
+{
+    bytes_append_text(spec, "%s=%s", key, value);
+    bytes_append(spec, "", 1);
+}
+
+static void spec_put_number(struct bytes *spec, const char *key, unsigned long long value)
+{
+    bytes_append_text(spec, "%s=%llu", key, value);
+    bytes_append(spec, "", 1);
+}
+
+static void spec_put_trapping(struct bytes *spec, const struct run_options *o)
+{
+    spec_put_number(spec, "trap", !o->no_trap);
+    spec_put(spec, "trace", trace_mode(o));
+    spec_put_number(spec, "last", o->last);
+    if (o->denied.count)
+        spec_put(spec, "deny", string_list_join(&o->denied, ','));
+    if (o->toggle)
+        spec_put_number(spec, "toggle", o->toggle);
+}
+
+static void add_section(struct members *m, const struct manifest_section *s, size_t number)
+{
+    const struct run_options *o = &s->options;
+    struct bytes spec = {0}, root = {0};
+
+    spec_put(&spec, "name", s->name);
+    spec_put(&spec, "kind", s->is_kernel ? "kernel" : "linux-abi");
+    if (s->is_kernel) {
+        spec_put(&spec, "kernel", add_file(m, "kernel", s->kernel));
+        if (s->initrd)
+            spec_put(&spec, "initrd", add_file(m, "initrd", s->initrd));
+        spec_put(&spec, "cmdline", s->cmdline ? s->cmdline : "");
+    } else {
+        root = root_archive(o);
+        spec_put(&spec, "kernel", BUNDLE_KERNEL);
+        spec_put(&spec, "initrd", add_made(m, must_format("root/%zu", number), &root));
+        spec_put(&spec, "cmdline", guest_command_line(o));
+    }
+    spec_put_number(&spec, "memory", o->memory);
+    spec_put_number(&spec, "cpus", o->cpus);
+    spec_put_number(&spec, "weight", s->weight);
+    spec_put_number(&spec, "cap", s->cap);
+    spec_put_trapping(&spec, o);
+    m->items[m->count++] = (struct bundle_member){must_format(SANDBOX_SPEC_PREFIX "%zu", number), spec.data, spec.size};
+}
+
+void payload_manifest(struct payload *p, const struct run_options *o, const struct images *images,
+                      const struct manifest *m, const char *file)
+{
+    static struct members members;
+    uint64_t memory = MACHINE_BASE;
+
+    members.items[members.count++] = (struct bundle_member){BUNDLE_KERNEL, images->guest_kernel.data,
+                                                            images->guest_kernel.size};
+    for (size_t i = 0; i < m->count; i++) {
+        message_about(must_format("%s:%u: %s", file, m->sections[i].line, m->sections[i].name));
+        add_section(&members, &m->sections[i], i);
+        memory += m->sections[i].options.memory + MACHINE_EACH;
+    }
+    message_about(NULL);
+    p->bundle = bundle_build(members.items, members.count);
+    p->command_line = hypervisor_command_line(o);
+    p->memory = ALIGN_UP(memory + p->bundle.size, MiB(4));
+}
+
+void payload_free(struct payload *p)
+{
+    bytes_free(&p->bundle);
+    free(p->command_line);
+}

@@ -1,0 +1,85 @@
+/*
+ * One run of a sandbox, from the started emulator to the exit status: the loop that moves standard input in, output,
+ * logs and trace out, and signals on.
+ */
+#ifndef TOOLS_SESSION_H
+#define TOOLS_SESSION_H
+
+#include <stdio.h>
+
+#include "abi/host_channel.h"
+#include "tools/frames.h"
+#include "tools/machine.h"
+#include "tools/output.h"
+
+struct trace_view;
+
+#define LOG_KEPT_MAX (64u << 10) /* bytes of each kernel's log that are kept for a crash */
+
+/* A stream that shows whose it is: lines get `name: ` in front.  Without a name bytes pass as they are. */
+struct named_stream {
+    const char *name;       /* NULL: none */
+    struct output *output;
+    struct bytes line;      /* begun, not ended */
+};
+
+struct session_sandbox {
+    const char *name;           /* NULL: it is the only one */
+    const struct run_options *options;
+    const struct bytes *kernel; /* file with symbols; NULL: not ours */
+    struct named_stream out, err;
+    struct trace_view *trace;   /* NULL: nothing is traced */
+    struct bytes guest_line, guest_log;
+    bool ended;                 /* its end is known */
+    uint32_t exit_kind, exit_value;
+};
+
+struct session {
+    const struct run_options *options;
+    const struct images *images;
+    struct machine *machine;
+    struct session_sandbox *sandboxes;
+    size_t sandbox_count;
+    struct output out, err;     /* ours */
+    FILE *trace_binary;         /* NULL: raw records are not saved */
+    struct frame_reader frames; /* machines with a mailbox */
+    struct bytes control;       /* QEMU alone: an unfinished line of the control port */
+    struct bytes input;         /* QEMU alone: standard input not yet taken by its port */
+    struct bytes host_log, chatter;
+    bool input_ended;           /* our standard input */
+    bool input_closed;          /* and the sandbox has been told */
+    bool ended;                 /* the end of every sandbox is known */
+    bool finished;              /* nothing more will come */
+    int64_t signalled_ns;       /* when the first of `signals` forwarded ones came */
+    unsigned signals;
+    int64_t deadline_ns;        /* of --timeout; 0: none */
+    int64_t grace_ns;           /* when an emulator that should have ended by now is ended; 0: not yet */
+};
+
+/* Runs until the end; returns the launcher's exit status. */
+int session_run(struct session *s);
+
+/* The parts below the loop: session_events.c (what comes out of machines with a mailbox), session_ports.c (QEMU alone). */
+extern const struct frame_sink session_frame_sink;
+void session_port_output(struct session *s, int port);
+void session_ports_send_input(struct session *s);
+void session_send_signal(struct session *s, int number);
+void session_send_size(struct session *s);
+void session_end(struct session *s, struct session_sandbox *b, uint32_t kind, uint32_t value);
+void session_log(struct session *s, struct bytes *kept, const char *prefix, const struct bytes *elf, int level,
+                 const char *text, size_t n);
+void session_guest_log(struct session *s, struct session_sandbox *b, const uint8_t *data, size_t n);
+
+/* session_streams.c */
+void named_stream_put(struct named_stream *n, const void *data, size_t size);
+void named_stream_finish(struct named_stream *n); /* a line that was begun is ended */
+
+/* session_conclude.c: what is said at the end, and the launcher's exit status. */
+int session_conclude(struct session *s, bool timed_out);
+/* One of several has ended: say how. */
+void session_report_end(struct session *s, struct session_sandbox *b);
+
+/* Monotonic clock. */
+int64_t now_ns(void);
+
+#endif
