@@ -1,0 +1,114 @@
+#!/usr/bin/env python3
+"""Run tests/abi/'s programs on this machine's Linux and in sandboxes; what they print must be the same.
+
+usage: run.py [--build DIR] [--guest-build DIR] [--on WHERE[,WHERE...]] [--show] [NAME...]
+
+WHERE: bochs (trapped), bochs-direct, kvm, qemu, qemu-pc; bochs, bochs-direct and qemu also with CPUs: qemu-2, qemu-4, ...  NAME: only these programs (files.glibc, registers.asm, ...).
+--guest-build takes the guest kernel from another build folder.
+All programs of one place run in one boot.  Exit status: 0 all equal, 1 some differ.
+"""
+import argparse
+import difflib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PLACES = {
+    "bochs": ["--machine", "bochs"],
+    "bochs-direct": ["--machine", "bochs", "--no-trap"],
+    "bochs-2": ["--machine", "bochs", "--cpus", "2"],
+    "bochs-4": ["--machine", "bochs", "--cpus", "4"],
+    "bochs-direct-2": ["--machine", "bochs", "--cpus", "2", "--no-trap"],
+    "bochs-direct-4": ["--machine", "bochs", "--cpus", "4", "--no-trap"],
+    "kvm": ["--machine", "kvm"],
+    "qemu": ["--machine", "qemu"],
+    "qemu-2": ["--machine", "qemu", "--cpus", "2"],
+    "qemu-4": ["--machine", "qemu", "--cpus", "4"],
+    "qemu-pc": ["--machine", "qemu", "--qemu-machine", "pc", "--cpu", "qemu64"],
+}
+TIMEOUT = 300
+
+
+def pack(build, directory):
+    """A tree with the programs under /tests and the driver at /driver."""
+    tree = os.path.join(directory, "tree")
+    for folder in ("tests", "proc", "dev", "tmp", "bin"):
+        os.makedirs(os.path.join(tree, folder))
+    os.chmod(os.path.join(tree, "tmp"), 0o1777)
+    source = os.path.join(build, "tests", "abi")
+    for name in sorted(os.listdir(source)):
+        if name.endswith((".glibc", ".musl", ".asm")):
+            shutil.copy(os.path.join(source, name), os.path.join(tree, "tests", name))
+    shutil.copy(os.path.join(source, "driver"), os.path.join(tree, "driver"))
+    return tree
+
+
+def run_linux(tree, names):
+    """In a chroot with its own mounts and processes, so that the driver is process 1 there too."""
+    script = ('mount -t proc none "$1/proc" && mount -t tmpfs -o mode=1777 none "$1/tmp" && mount --bind /dev "$1/dev" &&'
+              ' tree=$1 && shift && exec chroot "$tree" /driver /tests "$@"')
+    done = subprocess.run(["unshare", "-m", "-p", "-f", "sh", "-c", script, "sh", tree] + names, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=TIMEOUT, env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin"})
+    return done.stdout.decode(errors="replace")
+
+
+def run_sandbox(build, tree, place, names, options):
+    command = [os.path.join(build, "trapline"), "run", "--timeout", str(TIMEOUT), "--root", tree, "--memory", "128M"]
+    done = subprocess.run(command + PLACES[place] + options + ["--", "/driver", "/tests"] + names, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=TIMEOUT + 20)
+    return done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"), done.returncode
+
+
+def split(text):
+    """{program: its lines} of the driver's output."""
+    parts, name = {}, None
+    for line in text.splitlines():
+        if line.startswith("== "):
+            name = line[3:]
+            if not name.startswith("end of"):
+                parts[name] = []
+        elif name in parts:
+            parts[name].append(line)
+    return parts
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--build", default=os.path.join(TOP, "build"))
+    parser.add_argument("--guest-build")
+    parser.add_argument("--on", default="bochs,bochs-direct,qemu")
+    parser.add_argument("--show", action="store_true", help="print all differing lines, not the first ten")
+    parser.add_argument("--verbose", action="store_true", help="print what the sandbox wrote on standard error")
+    parser.add_argument("names", nargs="*")
+    options = parser.parse_args()
+    subprocess.run(["ninja", "-C", options.build, "--quiet", "abi-tests"], check=True, stdout=sys.stderr)
+    passed = failed = 0
+    with tempfile.TemporaryDirectory() as directory:
+        tree = pack(options.build, directory)
+        expected = split(run_linux(tree, options.names))
+        for place in options.on.split(","):
+            started = time.time()
+            more = ["--verbose"] if options.verbose else []
+            if options.guest_build:
+                more += ["--guest-kernel", os.path.join(options.guest_build, "guest_kernel.elf")]
+            output, errors, status = run_sandbox(options.build, tree, place, options.names, more)
+            got = split(output)
+            for name, lines in expected.items():
+                different = [line for line in difflib.unified_diff(lines, got.get(name, []), "linux", place, "", "", 0, "")]
+                passed, failed = passed + (not different), failed + bool(different)
+                print(f"{'FAIL' if different else 'ok  '} {place}: {name}")
+                for line in different if options.show else different[2:14]:
+                    print(f"        {line}")
+            print(f"     {place}: {time.time() - started:.1f} s, status {status}")
+            if status != 0 or options.verbose:
+                print("\n".join("     | " + line for line in errors.splitlines()[-40:]))
+    print(f"tests/abi: {passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+"""Run Linux's own x86 selftests on this machine's Linux and in sandboxes.
+
+usage: run.py [--build DIR] [--on WHERE[,WHERE...]] [--all] [--linux] [--show] [NAME...]
+
+They come from Debian's package linux-source-6.1 (fetched by apt-get into sources/linux-selftests/ once) and are built
+as their Makefile does, but static.  All programs of one place run in one boot, by tests/abi/driver.c.  A program passes
+when it exits with 0 and says [FAIL] nowhere.  pass.list names those that must pass in every place; known.list those that
+do not, each with its reason: they only run with --all or by name, since some of them hang.  Exit status: 0 all of
+pass.list pass, 1 some do not, 77 the sources cannot be had here.
+"""
+import argparse
+import glob
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
+SOURCES = os.path.join(TOP, "sources", "linux-selftests")
+PACKAGE = "linux-source-6.1"
+# As few as the programs need.
+WANTED = ("arch/x86/include/asm/desc_defs.h", "tools/testing/selftests/kselftest.h",
+          "tools/testing/selftests/sigaltstack", "tools/testing/selftests/x86")
+FLAGS = ["-static", "-O2", "-g", "-std=gnu99", "-pthread", "-no-pie", "-w"]
+EXTRA = {"sysret_ss_attrs": ["thunks.S"], "check_initial_reg_state": ["-Wl,-ereal_start"]}
+
+
+def module(path):
+    spec = importlib.util.spec_from_file_location("module", path)
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+abi = module(os.path.join(TOP, "tests", "abi", "run.py"))
+
+
+def read_list(name):
+    """{program: what the line says after it}"""
+    with open(os.path.join(HERE, name), encoding="ascii") as f:
+        lines = [line.split(maxsplit=1) for line in f if line.strip() and not line.startswith("#")]
+    return {words[0]: words[1].strip() if len(words) > 1 else "" for words in lines}
+
+
+def fetch():
+    stamp = os.path.join(SOURCES, ".complete")
+    if os.path.exists(stamp):
+        return
+    shutil.rmtree(SOURCES, ignore_errors=True)
+    os.makedirs(SOURCES)
+    with tempfile.TemporaryDirectory(dir=os.path.dirname(SOURCES)) as work:
+        subprocess.run(["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", PACKAGE], cwd=work, check=True)
+        package = glob.glob(os.path.join(work, "*.deb"))[0]
+        pipe = ('set -o pipefail; dpkg-deb --fsys-tarfile "$1" | tar -xO "./usr/src/$2.tar.xz" | xz -dc |'
+                ' tar -x --strip-components=1 -C "$3" "${@:4}"')
+        members = [f"{PACKAGE}/{name}" for name in WANTED]
+        subprocess.run(["bash", "-c", pipe, "bash", package, PACKAGE, SOURCES] + members, check=True)
+    with open(stamp, "w", encoding="ascii"):
+        pass
+
+
+def compile_program(name, target):
+    folder = os.path.join(SOURCES, "tools", "testing", "selftests")
+    folder = os.path.join(folder, "sigaltstack" if name == "sas" else "x86")
+    subprocess.run(["gcc"] + FLAGS + ["-o", target, name + ".c"] + EXTRA.get(name, []), cwd=folder, check=True,
+                   stderr=subprocess.DEVNULL)
+
+
+def pack(build, directory, names):
+    """A tree with the programs under /tests and the driver at /driver; they are compiled once."""
+    tree, objects = os.path.join(directory, "tree"), os.path.join(build, "tests", "selftests")
+    for folder in ("tests", "proc", "dev", "tmp"):
+        os.makedirs(os.path.join(tree, folder))
+    os.makedirs(objects, exist_ok=True)
+    os.chmod(os.path.join(tree, "tmp"), 0o1777)
+    for name in names:
+        target = os.path.join(objects, name)
+        if not os.path.exists(target):
+            compile_program(name, target)
+        shutil.copy(target, os.path.join(tree, "tests", name))
+    shutil.copy(os.path.join(build, "tests", "abi", "driver"), os.path.join(tree, "driver"))
+    return tree
+
+
+def passed(lines):
+    """The status may follow a last line without an end."""
+    return any(line.endswith("--: exited 0") for line in lines) and not any("[FAIL]" in line for line in lines)
+
+
+def judge(place, results, names, known):
+    """Counts of those that must pass: good, bad."""
+    good = bad = 0
+    for name in names:
+        fine = passed(results.get(name, []))
+        if name in known:
+            said = "passes: add it to pass.list" if fine else known[name]
+            print(f"{'NEW ' if fine else 'fail'} {place}: {name}: {said}")
+            continue
+        good, bad = good + fine, bad + (not fine)
+        print(f"{'ok  ' if fine else 'FAIL'} {place}: {name}")
+        wrong = [line for line in results.get(name, []) if "[FAIL]" in line or "--: " in line]
+        for line in [] if fine else wrong[-10:] or ["it did not end"]:
+            print(f"        {line}")
+    return good, bad
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--build", default=os.path.join(TOP, "build"))
+    parser.add_argument("--on", default="bochs,bochs-direct,qemu")
+    parser.add_argument("--all", action="store_true", help="those of known.list too")
+    parser.add_argument("--linux", action="store_true", help="on this machine's Linux first, for comparison")
+    parser.add_argument("--show", action="store_true", help="print all that the programs print")
+    parser.add_argument("names", nargs="*")
+    options = parser.parse_args()
+    known, must = read_list("known.list"), read_list("pass.list")
+    names = options.names or sorted(must) + (sorted(known) if options.all else [])
+    try:
+        fetch()
+    except (subprocess.CalledProcessError, FileNotFoundError, IndexError) as error:
+        print(f"selftests: {PACKAGE} cannot be fetched: {error}")
+        return 77
+    subprocess.run(["ninja", "-C", options.build, "--quiet", "tests/abi/driver"], check=True, stdout=sys.stderr)
+    good = bad = 0
+    with tempfile.TemporaryDirectory() as directory:
+        tree = pack(options.build, directory, names)
+        for place in (["linux"] if options.linux else []) + options.on.split(","):
+            started = time.time()
+            if place == "linux":
+                output = abi.run_linux(tree, ["--room"] + names)
+            else:
+                output = abi.run_sandbox(options.build, tree, place, ["--room"] + names, [])[0]
+            if options.show:
+                print(output)
+            counts = judge(place, abi.split(output), names, known)
+            if place != "linux":
+                good, bad = good + counts[0], bad + counts[1]
+            print(f"     {place}: {time.time() - started:.1f} s")
+    print(f"selftests: {good} passed, {bad} failed")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

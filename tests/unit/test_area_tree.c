@@ -1,0 +1,145 @@
+/*
+ * The tree of areas against a model that is one flag per page.
+ */
+#include <linux/mman.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "guest_kernel/core/area_tree.h"
+#include "lib/log.h"
+
+#define PAGES 2000
+#define BASE 0x10000ULL
+
+noreturn void panic(const char *fmt, ...)
+{
+    fprintf(stderr, "panic: %s\n", fmt);
+    abort();
+}
+
+static uint64_t address(unsigned page)
+{
+    return BASE + page * PAGE_SIZE;
+}
+
+static struct area *owner[PAGES]; /* the model */
+static struct area_tree tree = RB_INITIALIZER(&tree);
+
+static bool model_is_free(unsigned first, unsigned count)
+{
+    for (unsigned i = first; i < first + count; i++)
+        if (owner[i])
+            return false;
+    return true;
+}
+
+static void model_set(const struct area *a, struct area *value)
+{
+    for (uint64_t va = a->start; va < a->end; va += PAGE_SIZE)
+        owner[(va - BASE) / PAGE_SIZE] = value;
+}
+
+/* The highest place that the model knows within [low, high); PAGES: none. */
+static unsigned model_gap(unsigned count, unsigned low, unsigned high)
+{
+    for (unsigned at = high; at >= low + count; at--)
+        if (model_is_free(at - count, count))
+            return at - count;
+    return PAGES;
+}
+
+static void check_gap(void)
+{
+    unsigned low = (unsigned)random() % PAGES, high = low + (unsigned)random() % (PAGES - low + 1);
+    unsigned count = (unsigned)random() % 60 + 1;
+    unsigned expected = model_gap(count, low, high);
+    uint64_t found = area_find_gap(&tree, count * PAGE_SIZE, address(low), address(high));
+
+    assert_int_equal(found, expected == PAGES ? 0 : address(expected));
+}
+
+static void tree_matches_the_model(void **state)
+{
+    srandom(3);
+    for (unsigned round = 0; round < 20000; round++) {
+        unsigned first = (unsigned)random() % PAGES, count = (unsigned)random() % 40 + 1;
+        uint64_t va = address(first) + (unsigned)random() % PAGE_SIZE;
+
+        assert_ptr_equal(area_at(&tree, va), owner[first]);
+        if (owner[first]) {
+            struct area *a = owner[first];
+
+            model_set(a, NULL);
+            area_remove(&tree, a);
+            free(a);
+        } else if (first + count <= PAGES) {
+            bool is_free = model_is_free(first, count);
+
+            assert_int_equal(area_overlaps(&tree, address(first), address(first + count)), !is_free);
+            if (is_free) {
+                struct area *a = calloc(1, sizeof *a);
+
+                a->start = address(first);
+                a->end = address(first + count);
+                area_insert(&tree, a);
+                model_set(a, a);
+            }
+        }
+        check_gap();
+    }
+    struct area *a;
+
+    while ((a = area_from(&tree, 0))) {
+        area_remove(&tree, a);
+        free(a);
+    }
+}
+
+static void stacks_keep_their_gap(void **state)
+{
+    struct area_tree t = RB_INITIALIZER(&t);
+    struct area stack = {.start = GiB(1), .end = GiB(1) + PAGE_SIZE, .flags = MAP_GROWSDOWN};
+
+    area_insert(&t, &stack);
+    assert_false(area_overlaps(&t, GiB(1) - PAGE_SIZE, GiB(1)));
+    assert_true(area_overlaps_with_gaps(&t, GiB(1) - PAGE_SIZE, GiB(1)));
+    assert_true(area_overlaps_with_gaps(&t, GiB(1) - STACK_GUARD_GAP, GiB(1) - STACK_GUARD_GAP + PAGE_SIZE));
+    assert_false(area_overlaps_with_gaps(&t, GiB(1) - STACK_GUARD_GAP - PAGE_SIZE, GiB(1) - STACK_GUARD_GAP));
+    assert_int_equal(area_find_gap(&t, PAGE_SIZE, BASE, GiB(1)), GiB(1) - STACK_GUARD_GAP - PAGE_SIZE);
+}
+
+static void neighbours_join_when_alike(void **state)
+{
+    struct space_file file = {NULL};
+    struct area a = {.start = BASE, .end = BASE + PAGE_SIZE, .prot = 3, .flags = MAP_PRIVATE};
+    struct area b = {.start = BASE + PAGE_SIZE, .end = BASE + 2 * PAGE_SIZE, .prot = 3, .flags = MAP_PRIVATE};
+
+    assert_true(area_can_join(&a, &b));
+    b.prot = 1;
+    assert_false(area_can_join(&a, &b));
+    b.prot = 3;
+    a.file = b.file = &file;
+    assert_false(area_can_join(&a, &b)); /* both at offset 0 */
+    b.file_offset = PAGE_SIZE;
+    assert_true(area_can_join(&a, &b));
+    b.start += PAGE_SIZE;
+    assert_false(area_can_join(&a, &b));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tree_matches_the_model),
+        cmocka_unit_test(stacks_keep_their_gap),
+        cmocka_unit_test(neighbours_join_when_alike),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
