@@ -132,9 +132,9 @@ static void start_several(struct session *s)
     payload_free(&payload);
 }
 
-static void start_single(struct session *s)
+static void start_single(struct session *s, struct run_options *o)
 {
-    struct bytes root = root_archive(s->options);
+    struct bytes root = root_archive(o);
     struct payload payload = {0};
 
     add_sandbox(s, NULL, s->options, &s->images->guest_kernel);
@@ -165,7 +165,7 @@ int command_run(int argc, char **argv)
     if (options.manifest)
         start_several(&session);
     else
-        start_single(&session);
+        start_single(&session, &options);
     if (options.tty)
         terminal_raw();
     int status = session_run(&session);

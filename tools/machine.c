@@ -109,8 +109,9 @@ char *hypervisor_command_line(const struct run_options *o)
 {
     struct bytes b = {0};
 
-    bytes_append_text(&b, "memory=%llu trap=%d trace=%s last=%d loglevel=%d stats=%d tty=%d", (unsigned long long)o->memory,
-                      !o->no_trap, trace_mode(o), o->last,
+    if (o->memory) /* else each sandbox of a manifest says it */
+        bytes_append_text(&b, "memory=%llu ", (unsigned long long)o->memory);
+    bytes_append_text(&b, "trap=%d trace=%s last=%d loglevel=%d stats=%d tty=%d", !o->no_trap, trace_mode(o), o->last,
                       o->verbose ? LOG_DEBUG : LOG_WARN, o->stats, o->tty);
     if (o->cpus > 1)
         bytes_append_text(&b, " cpus=%u", o->cpus);

@@ -10,6 +10,7 @@
 
 #include "abi/boot_image.h"
 #include "abi/sandbox_spec.h"
+#include "config.h"
 #include "tools/archive.h"
 #include "tools/boot_image.h"
 #include "tools/init_spec.h"
@@ -36,7 +37,14 @@ static void save_root(const char *path, const struct bytes *root)
         fail(EXIT_LAUNCHER, "--save-root %s: %s", path, strerror(errno));
 }
 
-struct bytes root_archive(const struct run_options *o)
+/* Where nothing was said: what is usual, more if the root is large. */
+static void decide_memory(struct run_options *o, size_t root_size)
+{
+    if (!o->memory)
+        o->memory = MAX(MiB(CONFIG_SANDBOX_MEMORY_MIB), ALIGN_UP(root_size, MiB(1)) + MiB(CONFIG_SANDBOX_SPARE_MIB));
+}
+
+struct bytes root_archive(struct run_options *o)
 {
     struct archive a = {0};
     char *program = root_build(&a, o);
@@ -44,6 +52,7 @@ struct bytes root_archive(const struct run_options *o)
     init_spec_add(&a, o, program);
     archive_end(&a);
     free(program);
+    decide_memory(o, a.bytes.size);
     if (a.bytes.size + GUEST_KERNEL_MIN > o->memory)
         fail(EXIT_LAUNCHER, "--memory %lluM: too little memory, the root alone has %zu KiB",
              (unsigned long long)(o->memory >> 20), a.bytes.size >> 10);
@@ -110,9 +119,9 @@ static void spec_put_trapping(struct bytes *spec, const struct run_options *o)
         spec_put_number(spec, "toggle", o->toggle);
 }
 
-static void add_section(struct members *m, const struct manifest_section *s, size_t number)
+static void add_section(struct members *m, struct manifest_section *s, size_t number)
 {
-    const struct run_options *o = &s->options;
+    struct run_options *o = &s->options;
     struct bytes spec = {0}, root = {0};
 
     spec_put(&spec, "name", s->name);
@@ -122,6 +131,7 @@ static void add_section(struct members *m, const struct manifest_section *s, siz
         if (s->initrd)
             spec_put(&spec, "initrd", add_file(m, "initrd", s->initrd));
         spec_put(&spec, "cmdline", s->cmdline ? s->cmdline : "");
+        decide_memory(o, 0);
     } else {
         root = root_archive(o);
         spec_put(&spec, "kernel", BUNDLE_KERNEL);

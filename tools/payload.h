@@ -14,8 +14,9 @@ struct payload {
     uint64_t memory; /* of the machine, bytes */
 };
 
-/* The root archive of one program, with its init spec.  Ends the launcher if it cannot be made or run. */
-struct bytes root_archive(const struct run_options *o);
+/* The root archive of one program, with its init spec.  Ends the launcher if it cannot be made or run.  Decides
+ * o->memory if that was left open. */
+struct bytes root_archive(struct run_options *o);
 
 /* One sandbox, by the hypervisor's command line. */
 void payload_single(struct payload *p, const struct run_options *o, const struct images *images, const struct bytes *root);

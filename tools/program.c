@@ -3,71 +3,113 @@
  */
 #include "tools/program.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "lib/elf.h"
+#include "tools/bytes.h"
+#include "tools/elf_needs.h"
 #include "tools/message.h"
 
 #define SCRIPT_LINE_MAX 256 /* Linux, BINPRM_BUF_SIZE */
 
-static char *script_interpreter(const char *path, const char *content, size_t size)
+static struct program_kind wrong(const char *why)
+{
+    return (struct program_kind){.wrong = why};
+}
+
+static struct program_kind examine_script(const char *content, size_t size)
 {
     const char *start = content + 2;
     const char *limit = content + MIN(size, (size_t)SCRIPT_LINE_MAX);
+    const char *newline = memchr(start, '\n', (size_t)(limit - start));
 
+    if (newline)
+        limit = newline;
     while (start < limit && (*start == ' ' || *start == '\t'))
         start++;
     const char *end = start;
-    while (end < limit && !strchr(" \t\n", *end))
+    while (end < limit && *end && *end != ' ' && *end != '\t')
         end++;
     if (end == start || *start != '/')
-        fail(EXIT_NOT_EXECUTABLE, "%s: its #! line names no interpreter by an absolute path", path);
-    return must_format("%.*s", (int)(end - start), start);
+        return wrong("its #! line names no interpreter by an absolute path");
+    const char *rest = end;
+    while (rest < limit && (*rest == ' ' || *rest == '\t'))
+        rest++;
+    return (struct program_kind){.interpreter = must_format("%.*s", (int)(end - start), start),
+                                 .argument = must_format("%.*s", (int)(limit - rest), rest)};
 }
 
-static char *elf_loader(const char *path, const void *content, size_t size)
+struct program_kind program_examine_bytes(const void *content, size_t size)
 {
-    Elf64_Ehdr header;
-    Elf64_Phdr p;
-
-    memcpy(&header, content, sizeof header);
-    for (unsigned i = 0; i < header.e_phnum; i++) {
-        elf_phdr(content, i, &p);
-        if (p.p_type != PT_INTERP)
-            continue;
-        if (p.p_offset >= size || p.p_filesz > size - p.p_offset)
-            fail(EXIT_NOT_EXECUTABLE, "%s: a broken ELF file (PT_INTERP outside of it)", path);
-        return must_format("%.*s", (int)strnlen((const char *)content + p.p_offset, p.p_filesz),
-                           (const char *)content + p.p_offset);
-    }
-    return NULL;
-}
-
-struct program_kind program_examine(const char *path, const void *content, size_t size)
-{
-    struct program_kind kind = {0};
     const unsigned char *bytes = content;
+    struct elf_needs needs;
+    Elf64_Ehdr header;
 
-    if (size >= 2 && memcmp(bytes, "#!", 2) == 0) {
-        kind.interpreter = script_interpreter(path, content, size);
-        return kind;
-    }
-    if (size < sizeof(Elf64_Ehdr) || memcmp(bytes, ELFMAG, SELFMAG) != 0)
-        fail(EXIT_NOT_EXECUTABLE, "%s: neither an ELF file nor a #! script", path);
+    if (size >= 2 && memcmp(bytes, "#!", 2) == 0)
+        return examine_script(content, size);
+    if (size < sizeof header || memcmp(bytes, ELFMAG, SELFMAG) != 0)
+        return wrong("neither an ELF file nor a #! script");
+    memcpy(&header, content, sizeof header);
     if (bytes[EI_CLASS] != ELFCLASS64)
-        fail(EXIT_NOT_EXECUTABLE, "%s: a 32-bit ELF file; only x86-64 programs run", path);
-    if (((const Elf64_Ehdr *)content)->e_machine != EM_X86_64)
-        fail(EXIT_NOT_EXECUTABLE, "%s: an ELF file for another CPU; only x86-64 programs run", path);
-    if (elf_check_image(content, size) != 0)
-        fail(EXIT_NOT_EXECUTABLE, "%s: a broken ELF file", path);
-    kind.loader = elf_loader(path, content, size);
+        return wrong("a 32-bit ELF file; only x86-64 programs run");
+    if (header.e_machine != EM_X86_64)
+        return wrong("an ELF file for another CPU; only x86-64 programs run");
+    if (elf_needs_read(&needs, content, size) != 0)
+        return wrong("a broken ELF file");
+    struct program_kind kind = {.loader = needs.interpreter};
+    needs.interpreter = NULL;
+    elf_needs_free(&needs);
     return kind;
 }
 
-void program_refuse_dynamic(const char *path, const char *loader)
+struct program_kind program_examine(const char *path)
 {
-    if (loader)
-        fail(EXIT_NOT_EXECUTABLE,
-             "%s: dynamically linked: its loader %s and libraries are not in the minimal tree; give them by --root, or a "
-             "statically linked program", path, loader);
+    struct bytes content = {0};
+    int error = bytes_read_file(&content, path);
+    struct program_kind kind = error ? wrong(must_format("%s", strerror(-error)))
+                                     : program_examine_bytes(content.data, content.size);
+
+    bytes_free(&content);
+    return kind;
+}
+
+void program_kind_free(struct program_kind *kind)
+{
+    free(kind->interpreter);
+    free(kind->argument);
+    free(kind->loader);
+    *kind = (struct program_kind){0};
+}
+
+bool program_is_script(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat st;
+    char start[2];
+
+    if (fd < 0)
+        return false;
+    bool script = fstat(fd, &st) == 0 && (st.st_mode & 0111) && read(fd, start, 2) == 2 && memcmp(start, "#!", 2) == 0;
+    close(fd);
+    return script;
+}
+
+char *program_find_in_path(const char *name)
+{
+    const char *list = getenv("PATH") ? getenv("PATH") : DEFAULT_PATH;
+
+    while (*list) {
+        size_t n = strcspn(list, ":");
+        char *path = must_format("%.*s/%s", (int)n, list, name);
+        if (n > 0 && *list == '/' && access(path, X_OK) == 0)
+            return path;
+        free(path);
+        list += n + (list[n] == ':');
+    }
+    return NULL;
 }

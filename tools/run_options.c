@@ -15,7 +15,6 @@
 
 #define DECIMAL_OF(x) #x
 #define DECIMAL(x) DECIMAL_OF(x)
-#define MEMORY_DEFAULT MiB(CONFIG_SANDBOX_MEMORY_MIB)
 
 enum option_code {
     OPTION_MACHINE = 256, OPTION_TRACE, OPTION_TRACE_OUT, OPTION_TRACE_BINARY, OPTION_LAST, OPTION_NO_TRAP, OPTION_DENY,
@@ -67,7 +66,8 @@ static const char usage[] =
     "Machine:\n"
     "      --machine bochs|kvm|qemu  where to run; default: kvm if /dev/kvm offers VMX to guests, else bochs;\n"
     "                                qemu runs the guest kernel alone, without the hypervisor\n"
-    "      --memory SIZE             memory of the sandbox, with suffix K, M or G; default " DECIMAL(CONFIG_SANDBOX_MEMORY_MIB) "M\n"
+    "      --memory SIZE             memory of the sandbox, with suffix K, M or G; default " DECIMAL(CONFIG_SANDBOX_MEMORY_MIB) "M,\n"
+    "                                or as much as leaves " DECIMAL(CONFIG_SANDBOX_SPARE_MIB) "M beside the root\n"
     "      --cpus N                  CPUs of the sandbox, 1 to 32; default 1\n"
     "      --host-cpus N             CPUs of the machine that the hypervisor gets, 1 to 32; default 1\n"
     "      --timeout SECONDS         end the sandbox after this time, with status 124\n"
@@ -78,9 +78,10 @@ static const char usage[] =
     "      --env KEY=VALUE           set in its environment; default PATH, HOME and TERM only\n"
     "      --workdir DIR             its working directory; default /\n"
     "      --user UID[:GID]          its user and group; default 0:0\n"
-    "      --add PATH                bring this file or folder along, at the same path\n"
+    "      --add PATH                bring this file or folder along, at the same path, and what it is linked with\n"
     "      --root DIR|FILE           its root: a folder or a cpio archive (also gzipped); never written back;\n"
-    "                                default: a minimal tree with the program, /proc, /dev and /tmp\n"
+    "                                default: a minimal tree with the program, what it is linked with, /proc,\n"
+    "                                /dev and /tmp\n"
     "      --save-root FILE          also write the root's cpio archive, as packed, to FILE\n"
     "  -t, --tty                     give it a terminal instead of three pipes\n"
     "\n"
@@ -241,7 +242,7 @@ void run_options_parse(struct run_options *o, int argc, char **argv)
 {
     int code;
 
-    *o = (struct run_options){.memory = MEMORY_DEFAULT, .cpus = 1, .host_cpus = 1, .workdir = "/"};
+    *o = (struct run_options){.cpus = 1, .host_cpus = 1, .workdir = "/"};
     opterr = 1;
     argv[0] = program_name;
     while ((code = getopt_long(argc, argv, "+th", long_options, NULL)) != -1)

@@ -21,7 +21,7 @@ struct run_options {
     const char *trace_out;        /* text, NULL: standard error */
     const char *trace_binary;     /* raw records are saved here too; NULL: not */
     struct string_list denied;    /* "NR:ERRNO" or "NR:end" */
-    uint64_t memory;              /* bytes of the sandbox */
+    uint64_t memory;              /* bytes of the sandbox; 0: not said, root_archive() decides */
     uint32_t cpus;                /* of the sandbox */
     uint32_t host_cpus;           /* of the machine that the hypervisor gets */
     struct string_list environment, added;
