@@ -5,11 +5,12 @@ usage: run.py [--build DIR] [--guest-build DIR] [--on WHERE[,WHERE...]] [--show]
 
 WHERE: bochs (trapped), bochs-direct, kvm, qemu, qemu-pc; bochs, bochs-direct and qemu also with CPUs: qemu-2, qemu-4, ...  NAME: only these programs (files.glibc, registers.asm, ...).
 --guest-build takes the guest kernel from another build folder.
-All programs of one place run in one boot.  Exit status: 0 all equal, 1 some differ.
+All programs of one place run in one boot; where calls are trapped, each must be accounted for.  Exit status: 0 all equal, 1 some differ.
 """
 import argparse
 import difflib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -76,6 +77,17 @@ def split(text):
     return parts
 
 
+def complete(place, errors):
+    """Was every call that the hypervisor trapped dispatched by the guest kernel, and no other?  None: nothing is trapped there."""
+    if "--no-trap" in PLACES[place] or "qemu" in PLACES[place]:
+        return None
+    match = re.search(r"^complete (\d+) (\d+) (\d+)$", errors, re.M)
+    trapped, dispatched, answered = map(int, match.groups()) if match else (0, 0, 0)
+    good = trapped > 0 and trapped == dispatched + answered
+    print(f"{'ok  ' if good else 'FAIL'} {place}: {trapped} calls trapped, {dispatched} dispatched, {answered} answered")
+    return good
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", default=os.path.join(TOP, "build"))
@@ -95,7 +107,7 @@ def main():
             more = ["--verbose"] if options.verbose else []
             if options.guest_build:
                 more += ["--guest-kernel", os.path.join(options.guest_build, "guest_kernel.elf")]
-            output, errors, status = run_sandbox(options.build, tree, place, options.names, more)
+            output, errors, status = run_sandbox(options.build, tree, place, options.names, more + ["--stats"])
             got = split(output)
             for name, lines in expected.items():
                 different = [line for line in difflib.unified_diff(lines, got.get(name, []), "linux", place, "", "", 0, "")]
@@ -103,6 +115,8 @@ def main():
                 print(f"{'FAIL' if different else 'ok  '} {place}: {name}")
                 for line in different if options.show else different[2:14]:
                     print(f"        {line}")
+            whole = complete(place, errors)
+            passed, failed = passed + (whole is True), failed + (whole is False)
             print(f"     {place}: {time.time() - started:.1f} s, status {status}")
             if status != 0 or options.verbose:
                 print("\n".join("     | " + line for line in errors.splitlines()[-40:]))
