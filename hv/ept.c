@@ -118,20 +118,25 @@ void *ept_lookup(struct ept *e, uint64_t gpa)
     return page ? page + gpa % PAGE_SIZE : NULL;
 }
 
+/* Put a zeroed page behind an entry that has none. */
+static bool entry_back(struct ept *e, uint64_t *entry)
+{
+    void *page = page_alloc_zero();
+
+    if (!page)
+        return false;
+    *entry = virt_to_phys(page) | EPT_ALL | ENTRY_WRITE_BACK | ENTRY_IGNORE_PAT | ENTRY_OWNED;
+    e->owned_pages++;
+    return true;
+}
+
 /* ept_touch() by walking the tables: the host's address of the page. */
 static char *page_touch(struct ept *e, uint64_t gpa)
 {
     uint64_t *entry = entry_find(e, gpa, true);
 
-    if (!entry)
+    if (!entry || (!(*entry & EPT_ALL) && !entry_back(e, entry)))
         return NULL;
-    if (!(*entry & EPT_ALL)) {
-        void *page = page_alloc_zero();
-        if (!page)
-            return NULL;
-        *entry = virt_to_phys(page) | EPT_ALL | ENTRY_WRITE_BACK | ENTRY_IGNORE_PAT | ENTRY_OWNED;
-        e->owned_pages++;
-    }
     return phys_to_virt(*entry & ENTRY_ADDRESS);
 }
 
@@ -156,4 +161,19 @@ void *ept_touch(struct ept *e, uint64_t gpa)
 
     spin_unlock_irqrestore(&e->lock, flags);
     return p;
+}
+
+unsigned ept_touch_run(struct ept *e, uint64_t gpa, unsigned pages)
+{
+    uint64_t flags = spin_lock_irqsave(&e->lock);
+    uint64_t *entry = entry_find(e, gpa, true);
+    unsigned left = MIN(pages, ENTRIES - index_at(gpa, 0)), done = 0;
+
+    if (entry && (*entry & EPT_ALL)) /* another vCPU was faster */
+        done = 1;
+    else
+        while (entry && done < left && !(entry[done] & EPT_ALL) && entry_back(e, &entry[done]))
+            done++;
+    spin_unlock_irqrestore(&e->lock, flags);
+    return done;
 }

@@ -44,5 +44,10 @@ int ept_map(struct ept *e, uint64_t gpa, uint64_t hpa, uint64_t permissions, boo
 void *ept_lookup(struct ept *e, uint64_t gpa);
 /* As ept_lookup, and backs the page with a zeroed one if nothing is there; NULL: no memory. */
 void *ept_touch(struct ept *e, uint64_t gpa) must_check;
+/*
+ * Backs up to `pages` pages from gpa's on, as far as nothing is there yet and within 2 MiB: how many, 0 if there is no
+ * memory for the first.
+ */
+unsigned ept_touch_run(struct ept *e, uint64_t gpa, unsigned pages) must_check;
 
 #endif

@@ -33,6 +33,8 @@ struct vmexit_vcpu {
     unsigned length;         /* of the instruction to retire, if not 0: instead of the VMCS's field */
     uint64_t kvm_clock;      /* MSR_KVM_SYSTEM_TIME_NEW */
     uint64_t toggle_count;
+    uint64_t touch_next;     /* address behind the pages that were backed last, and how many those were */
+    unsigned touch_pages;
     bool yields;             /* it spins: let another run */
     struct exit_stats *stats; /* EXIT_REASONS of them; NULL: not measured, only counted below */
     uint32_t counts[EXIT_REASONS];

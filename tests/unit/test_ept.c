@@ -74,6 +74,28 @@ static void mapped_pages_belong_to_others(void **state)
     assert_int_equal(pages_out, 0);
 }
 
+static void runs_stop_where_something_is(void **state)
+{
+    static char foreign[4096] aligned_to(4096);
+    struct ept e;
+
+    assert_int_equal(ept_create(&e), 0);
+    assert_int_equal(ept_map(&e, 0x5000, (uintptr_t)foreign, EPT_READ, false), 0);
+    assert_int_equal(ept_touch_run(&e, 0x2000, 16), 3);
+    assert_non_null(ept_lookup(&e, 0x4000));
+    assert_int_equal(ept_touch_run(&e, 0x2000, 16), 1); /* backed already: tried again */
+    assert_int_equal(ept_touch_run(&e, 0x5000, 16), 1);
+    assert_int_equal(ept_touch_run(&e, 0x1fe000, 16), 2); /* the end of a table */
+    assert_null(ept_lookup(&e, 0x200000));
+    assert_int_equal(e.owned_pages, 5);
+    fail_after = 2;
+    assert_int_equal(ept_touch_run(&e, 0x8000, 16), 2);
+    assert_int_equal(ept_touch_run(&e, 0xa000, 16), 0);
+    fail_after = -1;
+    ept_destroy(&e);
+    assert_int_equal(pages_out, 0);
+}
+
 static void the_pointer_says_what_the_cpu_needs(void **state)
 {
     struct ept e;
@@ -104,6 +126,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(touched_pages_are_zero_and_stay),
         cmocka_unit_test(mapped_pages_belong_to_others),
+        cmocka_unit_test(runs_stop_where_something_is),
         cmocka_unit_test(the_pointer_says_what_the_cpu_needs),
         cmocka_unit_test(every_allocation_may_fail),
     };
