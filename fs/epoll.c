@@ -26,6 +26,7 @@
 struct epoll_watch { /* one queue of one file */
     struct waiter waiter;
     struct epoll_item *item;
+    unsigned events; /* what the queue announces */
     LIST_ENTRY(epoll_watch) link; /* those beyond the inline ones */
 };
 
@@ -133,12 +134,18 @@ static void item_drop_ready(struct epoll_item *item)
     spin_unlock_irqrestore(&item->set->ready_lock, flags);
 }
 
+/* What is not asked for makes no edge (EPOLLET); ends and errors alone may come by any queue. */
 static void watch_wake(struct waiter *w)
 {
-    item_make_ready(container_of(w, struct epoll_watch, waiter)->item);
+    struct epoll_watch *watch = container_of(w, struct epoll_watch, waiter);
+    unsigned wanted = __atomic_load_n(&watch->item->event.events, __ATOMIC_RELAXED) & ~PRIVATE_BITS;
+    unsigned asked = wanted & ~(EPOLLERR | EPOLLHUP);
+
+    if (wanted && (!asked || (asked & watch->events)))
+        item_make_ready(watch->item);
 }
 
-static void watch_queue(struct poll_table *t, struct wait_queue *q)
+static void watch_queue(struct poll_table *t, struct wait_queue *q, unsigned events)
 {
     struct epoll_item *item = container_of(t, struct hook, table)->item;
     struct epoll_watch *watch;
@@ -154,6 +161,7 @@ static void watch_queue(struct poll_table *t, struct wait_queue *q)
         LIST_INSERT_HEAD(&item->more, watch, link);
     }
     watch->item = item;
+    watch->events = events;
     wait_enqueue_with(q, &watch->waiter, watch_wake);
 }
 

@@ -230,8 +230,8 @@ static unsigned pipe_poll(struct file *f, struct poll_table *t)
     struct pipe *p = f->data;
     unsigned mode = f->flags & O_ACCMODE, events = 0;
 
-    poll_wait(t, &p->readable);
-    poll_wait(t, &p->writable);
+    poll_wait_events(t, &p->readable, POLLIN | POLLRDNORM);
+    poll_wait_events(t, &p->writable, POLLOUT | POLLWRNORM);
     if (mode != O_WRONLY) {
         if (load(&p->used))
             events |= POLLIN | POLLRDNORM;

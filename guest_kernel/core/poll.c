@@ -45,12 +45,12 @@ static void poll_wake(struct waiter *w)
     task_wake(w->task);
 }
 
-void poll_wait(struct poll_table *t, struct wait_queue *q)
+void poll_wait_events(struct poll_table *t, struct wait_queue *q, unsigned events)
 {
     if (!t || t->error)
         return;
     if (t->queue) {
-        t->queue(t, q);
+        t->queue(t, q, events);
         return;
     }
     struct poll_entry *e = entry_new(t);

@@ -34,7 +34,7 @@ struct poll_chunk { /* one page of further entries */
 struct poll_table { /* on the waiting task's stack */
     struct task *task;
     /* NULL: the task waits on the queues.  Else called for each instead: epoll(7) enqueues waiters of its own. */
-    void (*queue)(struct poll_table *t, struct wait_queue *q);
+    void (*queue)(struct poll_table *t, struct wait_queue *q, unsigned events);
     uint32_t triggered; /* atomic */
     int error;          /* -ENOMEM when an entry could not be had: do not sleep on this table */
     unsigned used;

@@ -31,6 +31,15 @@ void wait_enqueue_with(struct wait_queue *q, struct waiter *w, void (*wake)(stru
 void wait_dequeue(struct waiter *w);
 void wake_all(struct wait_queue *q);
 void wake_one(struct wait_queue *q); /* the longest waiting; the next wake_one() takes another */
+/*
+ * Nobody waits: a wake-up can be left out.  Looks without the lock, so a full barrier must stand between the change that
+ * would be announced and this; its partner is the one between getting on the queue and looking at the condition, which
+ * wait_event() has and a poll operation that uses this must have.
+ */
+static inline bool wait_queue_is_idle(const struct wait_queue *q)
+{
+    return !__atomic_load_n(&q->waiters.tqh_first, __ATOMIC_RELAXED);
+}
 
 /* Mark the current task sleeping; task_sleep() then switches away unless a wake-up came in between. */
 void task_sleep_prepare(bool interruptible);
@@ -99,6 +108,11 @@ bool mutex_is_held(const struct mutex *m); /* by the current task */
  * returns the events that are true now.  NULL table: only the present state is wanted.
  */
 struct poll_table;
-void poll_wait(struct poll_table *t, struct wait_queue *q);
+/* `events`: those (POLL*, but POLLERR and POLLHUP) whose coming the queue may announce; epoll(7) leaves the rest asleep. */
+void poll_wait_events(struct poll_table *t, struct wait_queue *q, unsigned events);
+static inline void poll_wait(struct poll_table *t, struct wait_queue *q)
+{
+    poll_wait_events(t, q, ~0u);
+}
 
 #endif

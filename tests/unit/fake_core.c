@@ -239,7 +239,7 @@ void poll_table_init(struct poll_table *t)
     *t = (struct poll_table){0};
 }
 
-void poll_wait(struct poll_table *t, struct wait_queue *q)
+void poll_wait_events(struct poll_table *t, struct wait_queue *q, unsigned events)
 {
 }
 
