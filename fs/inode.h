@@ -232,6 +232,7 @@ void walk_end(struct walk *w);
 /* tree_ops.c: what the calls do.  Modes include the type and have the umask applied. */
 int tree_init(void);
 int tree_make(int dirfd, const char *name, unsigned mode, uint64_t rdev) must_check; /* mkdir, mknod */
+int tree_make_path(int dirfd, const char *name, unsigned mode, uint64_t rdev, struct path *out) must_check; /* counted */
 int tree_make_at(const struct path *parent, const char *name, size_t length, unsigned mode, uint64_t rdev,
                  struct dentry **out) must_check; /* out may be NULL */
 int tree_symlink(const char *target, int dirfd, const char *name) must_check;

@@ -224,6 +224,13 @@ static int open_path(const struct path *p, struct open_request *r, struct file *
     return 0;
 }
 
+int vfs_open_path(const struct path *p, struct file **out)
+{
+    struct open_request r = {.flags = O_PATH};
+
+    return open_path(p, &r, out);
+}
+
 /* O_TMPFILE: a file without a name in the directory *dir. */
 static int open_unnamed(const struct path *dir, struct open_request *r, struct file **out)
 {

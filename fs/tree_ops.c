@@ -104,16 +104,29 @@ static void end_create(struct path *parent)
     path_put(parent);
 }
 
-int tree_make(int dirfd, const char *name, unsigned mode, uint64_t rdev)
+int tree_make_path(int dirfd, const char *name, unsigned mode, uint64_t rdev, struct path *out)
 {
     struct path parent;
     struct last_name last;
+    struct dentry *d;
     int error = begin_create(dirfd, name, S_ISDIR(mode), &parent, &last);
 
     if (error)
         return error;
-    error = tree_make_at(&parent, last.name, last.length, mode, rdev, NULL);
+    error = tree_make_at(&parent, last.name, last.length, mode, rdev, &d);
+    if (!error)
+        *out = (struct path){mount_get(parent.mount), d};
     end_create(&parent);
+    return error;
+}
+
+int tree_make(int dirfd, const char *name, unsigned mode, uint64_t rdev)
+{
+    struct path made;
+    int error = tree_make_path(dirfd, name, mode, rdev, &made);
+
+    if (!error)
+        path_put(&made);
     return error;
 }
 

@@ -70,6 +70,7 @@ int fs_mount_kernel_trees(void); /* /dev, /proc where those directories exist or
 int vfs_open_at(int dirfd, const char *path, int flags, unsigned mode, uint64_t resolve, struct file **out) must_check;
 int vfs_open(const char *path, int flags, unsigned mode, struct file **out) must_check; /* 0 or -errno */
 long vfs_read_at(struct file *f, void *dst, size_t n, uint64_t offset);           /* bytes, 0 at the end, -errno */
+int vfs_open_path(const struct path *p, struct file **out) must_check; /* an O_PATH description: 0 or -ENOMEM */
 int vfs_open_exec(int dirfd, const char *path, int flags, struct file **out) must_check; /* +x checked; -EACCES etc. */
 int file_path(struct file *f, char *buf, size_t size); /* absolute, as the current task sees it: length or -errno */
 struct space_file *file_mapping(struct file *f);       /* of a regular file, no new reference; NULL: cannot be mapped */

@@ -19,6 +19,16 @@ static inline bool user_range_ok(uint64_t address, uint64_t size)
     return size <= USER_END && address <= USER_END - size;
 }
 
+#define VECTOR_INLINE 8
+
+/* A struct iovec array of a program's.  -EINVAL, -EFAULT, -ENOMEM; on success vector_free() ends its use. */
+struct vector {
+    struct io_iter it; /* over all of it, cut to RW_COUNT_MAX bytes */
+    struct io_segment *segments, few[VECTOR_INLINE];
+};
+int vector_from_user(struct vector *v, user_ptr vector, size_t count) must_check;
+void vector_free(struct vector *v);
+
 /* WALK_* of the AT_* flags that name lookups share. */
 unsigned walk_flags_of(int at_flags);
 

@@ -9,8 +9,6 @@
 #include "guest_kernel/core/alloc.h"
 #include "guest_kernel/sys_file.h"
 
-#define VECTOR_INLINE 8
-
 enum direction { READ, WRITE };
 
 #define POSITION_CURRENT UINT64_MAX
@@ -78,27 +76,41 @@ static int vector_check(struct io_segment *segments, size_t count)
 
 _Static_assert(sizeof(struct io_segment) == sizeof(struct iovec), "a user's iovec is copied into segments");
 
-static long transfer_segments(struct file *f, enum direction direction, user_ptr vector, size_t count,
-                              uint64_t position)
+int vector_from_user(struct vector *v, user_ptr vector, size_t count)
 {
-    struct io_segment few[VECTOR_INLINE], *segments = few;
-    struct io_iter it;
-
+    v->segments = v->few;
     if (count > UIO_MAXIOV)
         return -EINVAL;
     if (count > VECTOR_INLINE)
-        segments = mem_alloc(count * sizeof *segments);
-    if (!segments)
+        v->segments = mem_alloc(count * sizeof *v->segments);
+    if (!v->segments)
         return -ENOMEM;
-    long n = copy_from_user(segments, vector, count * sizeof *segments);
-    if (!n)
-        n = vector_check(segments, count);
-    if (!n) {
-        iter_init_segments(&it, segments, count);
-        n = transfer(f, direction, &it, position);
-    }
-    if (segments != few)
-        mem_free(segments);
+    int error = copy_from_user(v->segments, vector, count * sizeof *v->segments);
+    if (!error)
+        error = vector_check(v->segments, count);
+    if (error)
+        vector_free(v);
+    else
+        iter_init_segments(&v->it, v->segments, count);
+    return error;
+}
+
+void vector_free(struct vector *v)
+{
+    if (v->segments != v->few)
+        mem_free(v->segments);
+}
+
+static long transfer_segments(struct file *f, enum direction direction, user_ptr vector, size_t count,
+                              uint64_t position)
+{
+    struct vector v;
+    long n = vector_from_user(&v, vector, count);
+
+    if (n)
+        return n;
+    n = transfer(f, direction, &v.it, position);
+    vector_free(&v);
     return n;
 }
 
