@@ -32,6 +32,14 @@ struct file_ops { /* const; NULL entries give Linux's answer for their absence *
     const char *anonymous_name; /* what /proc/PID/fd shows for a file without a path: "pipe", "anon_inode:[eventfd]" */
 };
 
+/* fcntl(2), F_SETOWN: whom SIGURG goes to; file.lock (guest_kernel/file_owner.c). */
+struct file_owner {
+    int32_t id;        /* 0: none */
+    uint8_t kind;      /* F_OWNER_* */
+    uint8_t signal;    /* F_SETSIG */
+    uint32_t uid, euid; /* who said so */
+};
+
 struct file {
     uint32_t refs;             /* atomic */
     uint32_t flags;            /* O_*: access mode fixed, status flags changed by fcntl with `lock` */
@@ -44,6 +52,7 @@ struct file {
     void *data;                /* the file system's or device's */
     int8_t text_claim;         /* what it added to inode.writers: 1, -1 or 0; fixed */
     bool locked;               /* has or had an advisory lock */
+    struct file_owner owner;
     LIST_HEAD(, epoll_item) epoll_items; /* which epoll instances watch it; epoll_lock (fs/epoll.c) */
     struct space_file mapping; /* what address spaces hold of it: each get() is a reference on the description */
     uint32_t mappings;         /* such references; the page cache's lock, as the next two (fs/mapping.c) */

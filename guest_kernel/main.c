@@ -18,6 +18,7 @@
 #include "guest_kernel/procfs.h"
 #include "guest_kernel/rseq.h"
 #include "guest_kernel/signal.h"
+#include "guest_kernel/socket_file.h"
 #include "guest_kernel/tty.h"
 #include "guest_kernel/vdso.h"
 #include "virtio/driver/driver.h"
@@ -81,6 +82,7 @@ noreturn void kernel_main(const struct boot_info *boot)
         need(fs_unpack_cpio(phys_to_virt(boot->initrd_phys), boot->initrd_size, &spec, &spec_size),
              "unpacking the root archive");
     need(fs_mount_kernel_trees(), "mounting /dev and /proc");
+    sockets_start();           /* sockets */
     need(procfs_start(), "filling /proc");           /* what /proc shows */
     need(tty_init(), "starting the terminal");       /* /dev/console, /dev/tty */
     need(control_port_start(), "reading the control port"); /* signals from outside */

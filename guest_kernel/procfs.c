@@ -130,5 +130,6 @@ static const struct procfs_source source = {
 int procfs_start(void)
 {
     procfs_set_source(&source);
-    return procfs_system_register();
+    int error = procfs_net_register();
+    return error ? error : procfs_system_register();
 }

@@ -8,6 +8,7 @@
 #include <linux/resource.h>
 
 #include "fs/pipe.h"
+#include "guest_kernel/file_owner.h"
 #include "guest_kernel/sys_file.h"
 #include "guest_kernel/sys_lock.h"
 
@@ -108,6 +109,8 @@ static long fcntl_file(struct file *f, int fd, unsigned command, uint64_t argume
         return set_status_flags(f, (unsigned)argument);
     case F_GETLK: case F_SETLK: case F_SETLKW: case F_OFD_GETLK: case F_OFD_SETLK: case F_OFD_SETLKW:
         return lock_fcntl(f, command, user(argument));
+    case F_SETOWN: case F_GETOWN: case F_SETOWN_EX: case F_GETOWN_EX: case F_SETSIG: case F_GETSIG:
+        return file_owner_fcntl(f, command, argument);
     case F_GETPIPE_SZ:
         return pipe_get_size(f);
     case F_SETPIPE_SZ:

@@ -86,6 +86,7 @@ struct task {
     struct capture_buffer *capture; /* one page, NULL: none could be had */
     uint64_t call_nr;             /* of the system call in progress, ~0: none */
     void *upper;                  /* struct thread of guest_kernel/, NULL in kernel threads */
+    void *net_drop;               /* net/rights.c: the files it is about to close, NULL: none */
 
     LOCK_HELD_FIELD(mutexes)
     void (*dead)(struct task *);  /* task_exit()'s argument */
