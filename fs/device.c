@@ -5,7 +5,9 @@
 
 #include <asm/errno.h>
 #include <bsd/sys/tree.h>
+#include <linux/major.h>
 
+#include "fs/inode.h"
 #include "guest_kernel/core/alloc.h"
 
 struct device_entry {
@@ -42,8 +44,8 @@ int device_bind(struct file *f, uint64_t rdev)
     struct device_entry key = {.rdev = rdev};
     struct device_entry *e = RB_FIND(device_tree, &devices, &key);
 
-    if (!e)
-        return -ENXIO;
+    if (!e) /* a pseudoterminal's slave is found by its node in devpts, not by its number */
+        return device_major(rdev) == UNIX98_PTY_SLAVE_MAJOR ? -EIO : -ENXIO;
     f->ops = e->ops;
     f->data = e->device;
     return 0;

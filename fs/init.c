@@ -8,6 +8,7 @@
 
 #include "fs/anon.h"
 #include "fs/devfs.h"
+#include "fs/devpts.h"
 #include "fs/epoll.h"
 #include "fs/memfd.h"
 #include "fs/procfs.h"
@@ -27,7 +28,7 @@ int fs_init(void)
 {
     static int (*const steps[])(void) = {
         dentry_init, tree_init,  epoll_init,          memfd_init,  root_init,
-        anon_init,   devfs_init, memory_devices_init, procfs_init,
+        anon_init,   devfs_init, memory_devices_init, procfs_init, devpts_init,
     };
 
     for (size_t n = 0; n < ARRAY_SIZE(steps); n++) {
@@ -70,8 +71,26 @@ static int dev_links(void)
     };
     int error = devfs_directory("shm", S_ISVTX | 0777);
 
+    if (!error)
+        error = devfs_directory("pts", 0755);
     for (size_t n = 0; n < ARRAY_SIZE(links) && !error; n++)
         error = devfs_link(links[n][0], links[n][1]);
+    return error;
+}
+
+/* As distributions mount it: group 5 is tty. */
+static int mount_devpts(void)
+{
+    char options[] = "gid=5,mode=620,ptmxmode=666";
+    struct superblock *sb;
+    int error = devpts_create(options, &sb);
+
+    if (error)
+        return error;
+    error = mount_tree("/dev/pts", sb, MS_NOSUID | MS_NOEXEC, "devpts");
+    if (error)
+        devpts_abandon(sb);
+    superblock_put(sb);
     return error;
 }
 
@@ -82,6 +101,8 @@ int fs_mount_kernel_trees(void)
     limit_root();
     if (!error)
         error = mount_tree("/dev", devfs_superblock(), MS_NOSUID, "devtmpfs");
+    if (!error)
+        error = mount_devpts();
     if (!error)
         error = mount_tree("/proc", procfs_superblock(), MS_NOSUID | MS_NODEV | MS_NOEXEC, "proc");
     return error;

@@ -99,8 +99,11 @@ struct superblock *superblock_get(struct superblock *sb)
 
 void superblock_put(struct superblock *sb)
 {
-    if (__atomic_sub_fetch(&sb->refs, 1, __ATOMIC_ACQ_REL) == 0)
-        mem_free(sb);
+    if (__atomic_sub_fetch(&sb->refs, 1, __ATOMIC_ACQ_REL) != 0)
+        return;
+    if (sb->ops->free)
+        sb->ops->free(sb);
+    mem_free(sb);
 }
 
 struct inode *inode_create(struct superblock *sb, unsigned mode)

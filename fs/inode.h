@@ -45,6 +45,8 @@ struct superblock_ops {
     int (*statfs)(struct superblock *sb, struct statfs *out); /* NULL: zeros and the magic */
     bool (*is_valid)(struct dentry *d);   /* false: forget this cached entry and look up again; NULL: always true */
     void (*detach)(struct superblock *sb); /* the last mount is gone: drop what pins the tree */
+    void (*show_options)(struct superblock *sb, struct text *t); /* ",key=value..." for /proc/mounts; NULL: none */
+    void (*free)(struct superblock *sb);   /* the last reference is gone: free `data`; NULL: nothing to do */
 };
 
 /*

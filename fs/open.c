@@ -200,7 +200,7 @@ static int open_path(const struct path *p, struct open_request *r, struct file *
 
     if (!f)
         return -ENOMEM;
-    f->flags = (unsigned)r->flags & ~(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC | OPEN_EXEC);
+    f->flags = (unsigned)r->flags & ~(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC | OPEN_EXEC);
     f->mount = mount_get(p->mount);
     f->dentry = dentry_get(p->dentry);
     f->inode = inode_get(i);
@@ -220,6 +220,7 @@ static int open_path(const struct path *p, struct open_request *r, struct file *
         file_put(f);
         return error;
     }
+    f->flags &= ~(unsigned)O_NOCTTY; /* which open() looks at */
     *out = f;
     return 0;
 }
@@ -227,6 +228,13 @@ static int open_path(const struct path *p, struct open_request *r, struct file *
 int vfs_open_path(const struct path *p, struct file **out)
 {
     struct open_request r = {.flags = O_PATH};
+
+    return open_path(p, &r, out);
+}
+
+int vfs_open_found(const struct path *p, int flags, struct file **out)
+{
+    struct open_request r = {.flags = flags};
 
     return open_path(p, &r, out);
 }

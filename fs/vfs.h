@@ -69,6 +69,7 @@ int fs_mount_kernel_trees(void); /* /dev, /proc where those directories exist or
 /* For execve and the kernel itself: paths in kernel memory, current task's context and credentials. */
 int vfs_open_at(int dirfd, const char *path, int flags, unsigned mode, uint64_t resolve, struct file **out) must_check;
 int vfs_open(const char *path, int flags, unsigned mode, struct file **out) must_check; /* 0 or -errno */
+int vfs_open_found(const struct path *p, int flags, struct file **out) must_check; /* what is there; nothing is checked */
 long vfs_read_at(struct file *f, void *dst, size_t n, uint64_t offset);           /* bytes, 0 at the end, -errno */
 int vfs_open_path(const struct path *p, struct file **out) must_check; /* an O_PATH description: 0 or -ENOMEM */
 int vfs_open_exec(int dirfd, const char *path, int flags, struct file **out) must_check; /* +x checked; -EACCES etc. */

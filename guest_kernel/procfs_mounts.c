@@ -28,6 +28,12 @@ static void write_options(struct text *t, const struct mount *m)
                 m->flags & MS_NOATIME ? ",noatime" : ",relatime");
 }
 
+static void write_own_options(struct text *t, const struct mount *m)
+{
+    if (m->sb->ops->show_options)
+        m->sb->ops->show_options(m->sb, t);
+}
+
 static void show_mount(const struct mount *m, const char *where, struct text *t)
 {
     write_escaped(t, m->source);
@@ -35,6 +41,7 @@ static void show_mount(const struct mount *m, const char *where, struct text *t)
     write_escaped(t, where);
     text_printf(t, " %s ", m->sb->type);
     write_options(t, m);
+    write_own_options(t, m);
     text_printf(t, " 0 0\n");
 }
 
@@ -47,7 +54,9 @@ static void show_mount_info(const struct mount *m, const char *where, struct tex
     write_options(t, m);
     text_printf(t, " - %s ", m->sb->type);
     write_escaped(t, m->source);
-    text_printf(t, " %s\n", m->flags & MS_RDONLY ? "ro" : "rw");
+    text_printf(t, " %s", m->flags & MS_RDONLY ? "ro" : "rw");
+    write_own_options(t, m);
+    text_printf(t, "\n");
 }
 
 static int show_reachable(const struct path *root, void (*show)(const struct mount *, const char *, struct text *),

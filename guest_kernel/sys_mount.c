@@ -6,6 +6,7 @@
 #include <linux/mount.h>
 
 #include "fs/devfs.h"
+#include "fs/devpts.h"
 #include "fs/procfs.h"
 #include "fs/tmpfs.h"
 #include "guest_kernel/core/alloc.h"
@@ -97,12 +98,28 @@ static int mount_tmpfs(const struct path *at, unsigned flags, const char *source
     return error;
 }
 
+static int mount_devpts(const struct path *at, unsigned flags, const char *source, char *options)
+{
+    struct superblock *sb;
+    int error = devpts_create(options, &sb);
+
+    if (error)
+        return error;
+    error = mount_attach(sb, sb->root, at, flags, source);
+    if (error)
+        devpts_abandon(sb);
+    superblock_put(sb);
+    return error;
+}
+
 static int mount_new(const struct path *at, const char *type, unsigned flags, const char *source, char *options)
 {
     struct superblock *sb;
 
     if (!strcmp(type, "tmpfs") || !strcmp(type, "ramfs"))
         return mount_tmpfs(at, flags, source, options);
+    if (!strcmp(type, "devpts"))
+        return mount_devpts(at, flags, source, options);
     if (!strcmp(type, "proc"))
         sb = procfs_superblock();
     else if (!strcmp(type, "devtmpfs"))
