@@ -20,7 +20,7 @@ static void forward_signal(int signal)
 {
     siginfo_t info = signal_info_kernel(signal);
 
-    if (tty_signal_foreground(signal))
+    if (console_signal_foreground(signal))
         return;
     spin_lock(&process_tree_lock);
     struct process *first = process_first();
@@ -71,7 +71,7 @@ static int obey(char *line)
     if (!strcmp(command, "size")) {
         if (next_number(&line, WINDOW_MAX, &a) || next_number(&line, WINDOW_MAX, &b))
             return -EINVAL;
-        tty_resize(a, b);
+        console_resize(a, b);
         return 0;
     }
     return -EINVAL;

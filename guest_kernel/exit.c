@@ -203,7 +203,7 @@ static void end_of_group(struct process *p)
     if (p->pid == 1)
         init_ended(p->exit_status);
     if (p->session == p->pid)
-        tty_session_ends(p);
+        tty_session_ends(p, true);
 }
 
 /* Out of the tables; the last thread ends the process. */

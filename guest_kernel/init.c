@@ -55,7 +55,7 @@ noreturn void init_ended(uint32_t status)
     static const unsigned outputs[] = {PORT_NR_STDOUT, PORT_NR_STDERR};
 
     release_reserve();
-    tty_drain();
+    console_drain();
     for (unsigned i = 0; i < ARRAY_SIZE(outputs); i++) {
         struct console_port *p = console_port_find(outputs[i]);
         if (p)
@@ -105,7 +105,7 @@ static int install_ports(void)
 static int install_terminal(void)
 {
     struct file *f;
-    int error = vfs_open("/dev/console", O_RDWR, 0, &f);
+    int error = vfs_open("/dev/hvc0", O_RDWR, 0, &f);
 
     if (error)
         return error;
@@ -122,7 +122,7 @@ static int install_stdio(void)
     if (!spec.terminal)
         return install_ports();
     if (spec.rows && spec.columns)
-        tty_resize(spec.rows, spec.columns);
+        console_resize(spec.rows, spec.columns);
     return install_terminal();
 }
 

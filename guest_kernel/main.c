@@ -84,7 +84,8 @@ noreturn void kernel_main(const struct boot_info *boot)
     need(fs_mount_kernel_trees(), "mounting /dev and /proc");
     sockets_start();           /* sockets */
     need(procfs_start(), "filling /proc");           /* what /proc shows */
-    need(tty_init(), "starting the terminal");       /* /dev/console, /dev/tty */
+    need(tty_init(), "starting the console");        /* /dev/console, /dev/hvc0, /dev/tty */
+    need(pty_init(), "making /dev/ptmx");            /* pseudoterminals */
     need(control_port_start(), "reading the control port"); /* signals from outside */
     need(vdso_init(), "making the vDSO");            /* clocks without calls */
     init_start(boot, spec, spec_size);               /* the program */

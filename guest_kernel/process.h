@@ -37,6 +37,7 @@ struct process {
     uint32_t thread_count;               /* the same */
     int32_t group, session;
     struct tty *terminal;                /* controlling one */
+    int32_t lost_foreground;             /* leaders: the group that was in its foreground when it was hung up; 0: none */
     bool zombie;
     bool has_execed;                     /* for setpgid's EACCES */
     bool child_subreaper;

@@ -1,352 +1,417 @@
 /*
- * Bytes to and from the terminal.  A kernel thread takes typed bytes from the port through the discipline, so that
- * signals work though nobody reads; readers sleep until the discipline has something for them.
+ * Files of terminals: reading by VMIN and VTIME, writing, polling, hanging up.  See tty_device.h for the locks.
  */
-#include "guest_kernel/tty.h"
+#include "guest_kernel/tty_device.h"
 
 #include <asm/errno.h>
 #include <asm/poll.h>
 #include <linux/fcntl.h>
 #include <linux/major.h>
 
-#include "abi/init_spec.h"
-#include "fs/vfs.h"
-#include "guest_kernel/process.h"
-#include "guest_kernel/tty_device.h"
-#include "virtio/driver/driver.h"
+#include "fs/inode.h"
+#include "lib/string.h"
 
-#define HVC_MAJOR 229
-#define CONSOLE_DEVICE ((int)(TTYAUX_MAJOR << 8 | 1))
+#define TIMES_EVERY_S 8 /* how exact st_atime and st_mtime are: they must not tell how fast someone types */
 
-static struct tty console;
-
-/* --- output: bytes go through `pending`, so that the discipline never waits --- */
-
-struct pending_sink {
-    struct tty_sink sink;
-    struct tty *tty;
-};
-
-/* Echo that nobody takes away is dropped; writers make room first. */
-static void pending_put(struct tty_sink *sink, char c)
+void tty_prepare(struct tty *t, const struct tty_kind *kind, uint64_t device, uint8_t *output, uint32_t output_size)
 {
-    struct tty *t = container_of(sink, struct pending_sink, sink)->tty;
-
-    assert_held(&t->lock);
-    if (t->pending_head - t->pending_tail < TTY_PENDING_SIZE)
-        t->pending[t->pending_head++ % TTY_PENDING_SIZE] = c;
+    t->refs = 1;
+    t->kind = kind;
+    t->device = device;
+    t->lock = (struct spinlock)SPINLOCK_INIT;
+    tty_discipline_init(&t->discipline, kind->input_flags, kind->control_flags);
+    t->out.bytes = output;
+    t->out.size = output_size;
+    t->out.limit = output_size - TTY_ECHO_ROOM;
+    mutex_init(&t->input_lock);
+    wait_queue_init(&t->readable);
+    wait_queue_init(&t->writable);
+    wait_queue_init(&t->reading.given);
+    wait_queue_init(&t->writing.given);
 }
 
-static struct pending_sink sink_to(struct tty *t)
+void tty_lock(struct tty *t)
 {
-    return (struct pending_sink){{pending_put}, t};
-}
-
-/* Moves a contiguous piece to the port; bytes moved. */
-static size_t flush_some(struct tty *t)
-{
-    char piece[256];
-    size_t n = 0;
-
     spin_lock(&t->lock);
-    for (uint32_t at = t->pending_tail; at != t->pending_head && n < sizeof(piece); at++)
-        piece[n++] = t->pending[at % TTY_PENDING_SIZE];
-    spin_unlock(&t->lock);
-    size_t done = n ? console_port_write(t->port, piece, n) : 0;
-    spin_lock(&t->lock);
-    t->pending_tail += (uint32_t)done;
-    spin_unlock(&t->lock);
-    return done;
 }
 
-static bool has_pending(struct tty *t)
+void tty_unlock(struct tty *t)
 {
-    return __atomic_load_n(&t->pending_head, __ATOMIC_RELAXED) != __atomic_load_n(&t->pending_tail, __ATOMIC_RELAXED);
+    spin_unlock(&t->lock);
 }
 
-/* The output lock is held: two flushes at once would send bytes twice. */
-long tty_flush(struct tty *t, bool wait)
+struct tty *tty_get(struct tty *t)
 {
-    while (has_pending(t)) {
-        if (flush_some(t))
-            continue;
-        if (!wait)
-            return 0;
-        if (console_port_is_starved(t->port))
-            return -ENOMEM;
-        long error = wait_event(&t->port->writable, console_port_can_write(t->port));
-        if (error)
-            return error;
-    }
+    __atomic_fetch_add(&t->refs, 1, __ATOMIC_RELAXED);
+    return t;
+}
+
+void tty_put(struct tty *t)
+{
+    if (!__atomic_sub_fetch(&t->refs, 1, __ATOMIC_ACQ_REL) && t->kind->free)
+        t->kind->free(t);
+}
+
+/* --- turns --- */
+
+static bool turn_try(struct tty_turn *turn)
+{
+    return !__atomic_exchange_n(&turn->taken, 1, __ATOMIC_ACQUIRE); /* pairs with the store in tty_turn_give() */
+}
+
+long tty_turn_take(struct tty_turn *turn, bool nonblocking)
+{
+    if (turn_try(turn))
+        return 0;
+    return nonblocking ? -EAGAIN : wait_event(&turn->given, turn_try(turn));
+}
+
+void tty_turn_give(struct tty_turn *turn)
+{
+    __atomic_store_n(&turn->taken, 0, __ATOMIC_RELEASE);
+    wake_all(&turn->given);
+}
+
+/* --- opening --- */
+
+int tty_open(struct tty *t, struct file *f)
+{
+    tty_lock(t);
+    int error = t->kind->opens ? t->kind->opens(t) : 0;
+    if (!error && t->exclusive && !cred_is_privileged())
+        error = -EBUSY;
+    if (!error)
+        t->files++;
+    tty_unlock(t);
+    if (error)
+        return error;
+    f->data = t;
+    f->position = __atomic_load_n(&t->hang_ups, __ATOMIC_ACQUIRE);
+    if (!(f->flags & O_NOCTTY))
+        tty_acquire(t, f);
     return 0;
 }
 
-/* As many bytes as surely fit: each can become up to 8 (a tab). */
-static size_t process_some(struct tty *t, const char *bytes, size_t n)
+static void tty_release(struct file *f)
 {
-    struct pending_sink sink = sink_to(t);
-    size_t done = 0;
+    struct tty *t = f->data;
 
-    spin_lock(&t->lock);
-    while (done < n && TTY_PENDING_SIZE - (t->pending_head - t->pending_tail) >= 8)
-        tty_discipline_output(&t->discipline, bytes[done++], &sink.sink);
-    spin_unlock(&t->lock);
-    return done;
+    tty_lock(t);
+    bool last = --t->files == 0;
+    tty_unlock(t);
+    if (last && t->kind->closed)
+        t->kind->closed(t);
+    tty_put(t);
 }
 
-/* Who holds the lock now does this when it lets go. */
-static void flush_echo(struct tty *t)
+static int own_terminal_open(struct file *f)
 {
-    if (!has_pending(t) || !mutex_trylock(&t->output_lock))
-        return;
-    (void)tty_flush(t, false);
-    mutex_unlock(&t->output_lock);
-}
-
-static bool is_stopped(struct tty *t)
-{
-    return __atomic_load_n(&t->discipline.stopped, __ATOMIC_RELAXED);
-}
-
-static long write_piece(struct tty *t, const char *bytes, size_t n)
-{
-    long error = wait_event(&t->resumed, !is_stopped(t));
-
-    mutex_lock(&t->output_lock);
-    while (n && !error) {
-        size_t done = process_some(t, bytes, n);
-        bytes += done;
-        n -= done;
-        error = tty_flush(t, true);
-    }
-    mutex_unlock(&t->output_lock);
-    flush_echo(t); /* what was typed meanwhile and found the lock taken */
+    spin_lock(&process_tree_lock);
+    struct tty *t = process_current()->terminal;
+    if (t)
+        tty_get(t); /* a terminal that is somebody's has not been hung up, so its maker still has a reference */
+    spin_unlock(&process_tree_lock);
+    if (!t)
+        return -ENXIO;
+    f->flags |= O_NOCTTY;
+    int error = tty_open(t, f);
+    if (error)
+        tty_put(t);
     return error;
 }
 
-static bool stops_background_writers(struct tty *t)
+/* --- hanging up --- */
+
+bool tty_is_hung_up(const struct file *f)
 {
-    return t->discipline.termios.c_lflag & TOSTOP;
+    const struct tty *t = f->data;
+
+    /* Acquire: pairs with the add in tty_hang_up(). */
+    return f->ops != &console_system_ops && f->position != __atomic_load_n(&t->hang_ups, __ATOMIC_ACQUIRE);
+}
+
+void tty_hang_up(struct tty *t, bool session_ends)
+{
+    struct tty_discipline *d = &t->discipline;
+
+    __atomic_fetch_add(&t->hang_ups, 1, __ATOMIC_RELEASE);
+    tty_abandon(t, session_ends);
+    tty_lock(t);
+    tty_discipline_init(d, t->kind->input_flags, t->kind->control_flags);
+    t->out.held = false;
+    tty_unlock(t);
+    wake_all(&t->readable);
+    wake_all(&t->writable);
+    (void)t->kind->output(t);
+}
+
+/* --- input --- */
+
+static bool can_read(struct tty *t, uint32_t least)
+{
+    tty_lock(t);
+    bool result = tty_discipline_can_read(&t->discipline, least);
+    tty_unlock(t);
+    return result;
+}
+
+bool tty_has_input_room(struct tty *t)
+{
+    tty_lock(t);
+    bool result = tty_discipline_has_room(&t->discipline);
+    tty_unlock(t);
+    return result;
+}
+
+/* What a signal's byte does comes after the signal, as on Linux: who sees its echo knows that the signal was sent. */
+static size_t receive_some(struct tty *t, const uint8_t *bytes, size_t n)
+{
+    int signal;
+
+    tty_lock(t);
+    t->out.mark = t->out.head;
+    size_t done = tty_discipline_receive(&t->discipline, bytes, n, &t->out, &signal);
+    tty_unlock(t);
+    if (!signal)
+        return done;
+    tty_signal_group(t, signal);
+    tty_lock(t);
+    tty_discipline_signalled(&t->discipline, bytes[done - 1], &t->out);
+    tty_unlock(t);
+    return done;
+}
+
+size_t tty_receive(struct tty *t, const uint8_t *bytes, size_t n)
+{
+    bool was_stopped = __atomic_load_n(&t->discipline.stopped, __ATOMIC_RELAXED);
+    size_t done = 0, some;
+
+    assert(mutex_is_held(&t->input_lock));
+    while (done < n && (some = receive_some(t, bytes + done, n - done)))
+        done += some;
+    (void)t->kind->output(t);
+    if (can_read(t, 1))
+        wake_all(&t->readable);
+    if (was_stopped)
+        wake_all(&t->writable);
+    return done;
+}
+
+struct reading {
+    struct file *file;
+    struct tty *tty;
+    struct io_iter *it;
+    size_t done;
+};
+
+/* What is there now, by lines at most one.  1, 0: nothing was there, -EFAULT. */
+static int take_input(struct reading *r)
+{
+    struct tty_discipline *d = &r->tty->discipline;
+    bool there, ends = false;
+    uint8_t piece[TTY_PIECE];
+    size_t n, room;
+
+    if (!can_read(r->tty, 1))
+        return 0;
+    do {
+        room = MIN(r->it->remaining, sizeof(piece));
+        tty_lock(r->tty);
+        there = tty_discipline_can_read(d, 1);
+        n = there ? tty_discipline_read(d, piece, room, &ends) : 0;
+        if (n == r->it->remaining && !ends)
+            tty_discipline_skip_end(d);
+        tty_unlock(r->tty);
+        size_t copied = iter_write(r->it, piece, n);
+        r->done += copied;
+        if (copied < n)
+            return -EFAULT;
+    } while (n == room && r->it->remaining && !ends);
+    r->tty->kind->input_room(r->tty);
+    return 1;
+}
+
+static bool input_ends(const struct file *f)
+{
+    return __atomic_load_n(&((struct tty *)f->data)->at_end, __ATOMIC_ACQUIRE) || tty_is_hung_up(f);
+}
+
+/* Until there is something, or it makes no sense to wait: 1, 0 (the read ends), -errno. */
+static long wait_for_input(struct reading *r, uint64_t deadline_ns)
+{
+    struct tty *t = r->tty;
+
+    if (can_read(t, 1))
+        return 1;
+    if (__atomic_load_n(&t->other_closed, __ATOMIC_ACQUIRE)) /* who waited when it closed, as on Linux */
+        return -EIO;
+    if (!deadline_ns || input_ends(r->file))
+        return can_read(t, 1);
+    if (r->file->flags & O_NONBLOCK)
+        return -EAGAIN;
+    long error = wait_event_deadline(&t->readable, can_read(t, 1) || input_ends(r->file), true, deadline_ns);
+    return error == -ETIME ? 0 : error ? error : 1;
+}
+
+static uint64_t after_ns(uint64_t ns)
+{
+    return clock_monotonic_ns() + ns;
+}
+
+/* VMIN and VTIME (termios(3), "Canonical and noncanonical mode"). */
+static long read_in_turn(struct reading *r)
+{
+    const struct termios2 *s = &r->tty->discipline.termios;
+    uint64_t gap_ns = s->c_cc[VTIME] * TTY_TIMEOUT_UNIT_NS, deadline_ns = WAIT_FOREVER;
+    size_t least = 0;
+    long result = 0;
+
+    if (!(s->c_lflag & ICANON)) {
+        least = MAX(s->c_cc[VMIN], 1);
+        if (!s->c_cc[VMIN])
+            deadline_ns = gap_ns ? after_ns(gap_ns) : 0;
+    }
+    while (r->it->remaining) {
+        int took = take_input(r);
+        result = took ? took : wait_for_input(r, deadline_ns);
+        if (result <= 0)
+            break;
+        if (took && r->done >= least)
+            break;
+        if (took && gap_ns && s->c_cc[VMIN])
+            deadline_ns = after_ns(gap_ns); /* the clock runs between bytes */
+    }
+    return r->done ? (long)r->done : MIN(result, 0);
+}
+
+static void touch(struct file *f, uint64_t *time_ns)
+{
+    uint64_t now = clock_realtime_ns();
+
+    if (f->inode && now / NS_PER_S / TIMES_EVERY_S != *time_ns / NS_PER_S / TIMES_EVERY_S)
+        *time_ns = now / NS_PER_S * NS_PER_S;
+}
+
+static long tty_read(struct file *f, struct io_iter *it, uint64_t *position)
+{
+    struct reading r = {.file = f, .tty = f->data, .it = it};
+
+    if (tty_is_hung_up(f))
+        return 0;
+    long error = f->ops == &console_system_ops ? 0 : tty_check_foreground(r.tty, SIGTTIN);
+    if (!error)
+        error = tty_turn_take(&r.tty->reading, f->flags & O_NONBLOCK);
+    if (error)
+        return error;
+    long n = read_in_turn(&r);
+    tty_turn_give(&r.tty->reading);
+    if (n > 0)
+        touch(f, &f->inode->access_ns);
+    return n;
+}
+
+/* --- output --- */
+
+bool tty_can_write(struct tty *t)
+{
+    tty_lock(t);
+    bool result = !t->discipline.stopped && tty_ring_room(&t->out) >= TTY_WRITE_LEAST;
+    tty_unlock(t);
+    return result;
+}
+
+/* The ring is full, or stopped.  0: it may not be any more. */
+static long wait_for_room(struct file *f, struct tty *t)
+{
+    long error = t->kind->output(t);
+
+    if (error || tty_can_write(t))
+        return error;
+    if (f->flags & O_NONBLOCK)
+        return -EAGAIN;
+    error = wait_event(&t->writable, tty_can_write(t) || tty_is_hung_up(f));
+    return error ? error : tty_is_hung_up(f) ? -EIO : 0;
+}
+
+static long write_in_turn(struct file *f, struct tty *t, struct io_iter *it)
+{
+    uint8_t piece[TTY_PIECE];
+    size_t n = 0, used = 0;
+    long total = 0, error = 0;
+
+    while (!error && (used < n || it->remaining)) {
+        if (used == n) {
+            size_t wanted = MIN(it->remaining, sizeof(piece));
+            n = iter_read(it, piece, wanted);
+            used = 0;
+            if (n < wanted) { /* nothing of such a piece is written */
+                error = -EFAULT;
+                break;
+            }
+        }
+        tty_lock(t);
+        size_t some =
+            t->discipline.stopped ? 0 : tty_discipline_output(&t->discipline, piece + used, n - used, &t->out);
+        tty_unlock(t);
+        used += some;
+        total += (long)some;
+        if (used < n)
+            error = wait_for_room(f, t);
+    }
+    (void)t->kind->output(t);
+    return total ? total : error;
 }
 
 static long tty_write(struct file *f, struct io_iter *it, uint64_t *position)
 {
     struct tty *t = f->data;
-    char piece[256];
-    long total = 0, error = 0;
+    long error = 0;
 
-    if (stops_background_writers(t)) {
+    if (tty_is_hung_up(f))
+        return -EIO;
+    if ((t->discipline.termios.c_lflag & TOSTOP) && f->ops != &console_system_ops)
         error = tty_check_foreground(t, SIGTTOU);
-        if (error)
-            return error;
-    }
-    while (it->remaining && !error) {
-        size_t n = iter_read(it, piece, MIN(it->remaining, sizeof(piece)));
-        if (!n)
-            return total ? total : -EFAULT;
-        error = write_piece(t, piece, n);
-        if (!error)
-            total += (long)n;
-    }
-    return total ? total : error;
-}
-
-/* --- input --- */
-
-/* True when the last of the typed bytes has been taken. */
-static void input_bytes(struct tty *t, const uint8_t *bytes, size_t n)
-{
-    struct pending_sink sink = sink_to(t);
-
-    for (size_t i = 0; i < n; i++) {
-        spin_lock(&t->lock);
-        int signal = tty_discipline_input(&t->discipline, bytes[i], &sink.sink);
-        spin_unlock(&t->lock);
-        if (signal)
-            (void)tty_signal_foreground(signal);
-    }
-    if (!is_stopped(t))
-        wake_all(&t->resumed);
-    wake_all(&t->readable);
-    flush_echo(t);
-}
-
-static void hang_up(struct tty *t)
-{
-    siginfo_t info = signal_info_kernel(SIGHUP);
-
-    spin_lock(&t->lock);
-    t->at_end = true;
-    int32_t session = t->session;
-    spin_unlock(&t->lock);
-    wake_all(&t->readable);
-    struct process *leader = session ? process_find(session) : NULL;
-    if (leader) {
-        (void)signal_send_process(leader, &info);
-        process_put(leader);
-    }
-}
-
-static void input_thread(void *context)
-{
-    struct tty *t = context;
-    uint8_t bytes[64];
-
-    for (;;) {
-        wait_event_uninterruptible(&t->port->readable,
-                                   console_port_has_input(t->port) || console_port_at_end(t->port));
-        size_t n = console_port_read(t->port, bytes, sizeof(bytes));
-        if (n) {
-            input_bytes(t, bytes, n);
-            continue;
-        }
-        hang_up(t);
-        wait_event_uninterruptible(&t->port->readable, console_port_has_input(t->port));
-        t->at_end = false;
-    }
-}
-
-static bool can_read(struct tty *t, uint32_t least)
-{
-    spin_lock(&t->lock);
-    bool result = t->at_end || tty_discipline_can_read(&t->discipline, least);
-    spin_unlock(&t->lock);
-    return result;
-}
-
-/* VMIN and VTIME (termios(3), "Canonical and noncanonical mode").  0, -ERESTARTSYS, -EAGAIN. */
-static long wait_for_input(struct tty *t, size_t wanted, bool nonblocking)
-{
-    const struct termios *s = &t->discipline.termios;
-    bool canonical = s->c_lflag & ICANON;
-    uint32_t least = canonical ? 1 : (uint32_t)MIN((size_t)s->c_cc[VMIN], wanted);
-    uint64_t gap_ns = canonical ? 0 : s->c_cc[VTIME] * TTY_TIMEOUT_UNIT_NS;
-
-    if (can_read(t, least))
-        return 0;
-    if (nonblocking)
-        return can_read(t, 1) ? 0 : -EAGAIN;
-    if (!canonical && !least && !gap_ns)
-        return 0;
-    if (gap_ns && least) { /* the clock starts with the first byte */
-        long error = wait_event(&t->readable, can_read(t, 1));
-        if (error)
-            return error;
-    }
-    uint64_t deadline_ns = gap_ns ? clock_monotonic_ns() + gap_ns : WAIT_FOREVER;
-    long result = wait_event_deadline(&t->readable, can_read(t, MAX(least, 1u)), true, deadline_ns);
-    return result == -ETIME ? 0 : result;
-}
-
-static long tty_read(struct file *f, struct io_iter *it, uint64_t *position)
-{
-    struct tty *t = f->data;
-    char piece[256];
-
-    if (!it->remaining)
-        return 0;
-    long error = tty_check_foreground(t, SIGTTIN);
     if (!error)
-        error = wait_for_input(t, it->remaining, f->flags & O_NONBLOCK);
+        error = tty_turn_take(&t->writing, f->flags & O_NONBLOCK);
     if (error)
         return error;
-    long total = 0;
-    while (it->remaining) {
-        size_t room = MIN(it->remaining, sizeof(piece));
-        spin_lock(&t->lock);
-        bool canonical = t->discipline.termios.c_lflag & ICANON;
-        size_t n = tty_discipline_read(&t->discipline, piece, room);
-        spin_unlock(&t->lock);
-        if (iter_write(it, piece, n) != n)
-            return total ? total : -EFAULT;
-        total += (long)n;
-        if (n < room || (canonical && piece[n - 1] == '\n'))
-            break;
-    }
-    return total;
+    long n = write_in_turn(f, t, it);
+    tty_turn_give(&t->writing);
+    if (n > 0)
+        touch(f, &f->inode->modify_ns);
+    return n;
 }
 
 static unsigned tty_poll(struct file *f, struct poll_table *table)
 {
     struct tty *t = f->data;
+    const struct termios2 *s = &t->discipline.termios;
+    unsigned events = 0;
 
-    poll_wait(table, &t->readable);
-    poll_wait(table, &t->port->writable);
-    unsigned events = can_read(t, 1) ? POLLIN | POLLRDNORM : 0;
-    if (t->at_end)
+    if (tty_is_hung_up(f))
+        return POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM | POLLERR | POLLHUP;
+    poll_wait_events(table, &t->readable, POLLIN | POLLRDNORM);
+    poll_wait_events(table, &t->writable, POLLOUT | POLLWRNORM);
+    bool at_end = __atomic_load_n(&t->at_end, __ATOMIC_ACQUIRE);
+    if (at_end || can_read(t, s->c_cc[VTIME] ? 1 : s->c_cc[VMIN]))
+        events |= POLLIN | POLLRDNORM;
+    if (at_end)
         events |= POLLHUP;
-    if (console_port_can_write(t->port) && !is_stopped(t))
+    if (tty_can_write(t))
         events |= POLLOUT | POLLWRNORM;
     return events;
 }
 
 /* --- devices --- */
 
-static int console_open(struct file *f)
-{
-    struct tty *t = &console;
-
-    if (!t->port)
-        return -ENXIO;
-    f->data = t;
-    if (!(f->flags & O_NOCTTY))
-        tty_acquire(t);
-    return 0;
-}
-
-static int tty_open(struct file *f)
-{
-    spin_lock(&process_tree_lock);
-    struct tty *t = process_current()->terminal;
-    spin_unlock(&process_tree_lock);
-    if (!t)
-        return -ENXIO;
-    f->data = t;
-    return 0;
-}
-
-#define TTY_OPS .read = tty_read, .write = tty_write, .poll = tty_poll, .ioctl = tty_ioctl
-static const struct file_ops console_ops = {.open = console_open, TTY_OPS};
-static const struct file_ops tty_ops = {.open = tty_open, TTY_OPS};
-
-bool tty_signal_foreground(int signal)
-{
-    siginfo_t info = signal_info_kernel(signal);
-
-    spin_lock(&console.lock);
-    int32_t group = console.foreground;
-    spin_unlock(&console.lock);
-    return group && !signal_send_group(group, &info);
-}
-
-void tty_resize(unsigned rows, unsigned columns)
-{
-    struct tty *t = &console;
-
-    spin_lock(&t->lock);
-    bool changed = t->size.ws_row != rows || t->size.ws_col != columns;
-    t->size.ws_row = (unsigned short)rows;
-    t->size.ws_col = (unsigned short)columns;
-    spin_unlock(&t->lock);
-    if (changed)
-        (void)tty_signal_foreground(SIGWINCH);
-}
-
-void tty_drain(void)
-{
-    struct tty *t = &console;
-
-    if (!t->port)
-        return;
-    mutex_lock(&t->output_lock);
-    (void)tty_flush(t, true);
-    mutex_unlock(&t->output_lock);
-    console_port_drain(t->port);
-}
+#define TTY_FILE_OPS .read = tty_read, .write = tty_write, .poll = tty_poll, .ioctl = tty_ioctl, .release = tty_release
+const struct file_ops tty_file_ops = {TTY_FILE_OPS};
+const struct file_ops console_system_ops = {.open = console_open, TTY_FILE_OPS};
+static const struct file_ops own_terminal_ops = {.open = own_terminal_open, TTY_FILE_OPS};
 
 int tty_device_number(const struct tty *t)
 {
-    return t ? CONSOLE_DEVICE : 0;
+    return t ? (int)t->device : 0;
 }
 
 int32_t tty_foreground_group(const struct tty *t)
@@ -354,39 +419,9 @@ int32_t tty_foreground_group(const struct tty *t)
     return t ? __atomic_load_n(&t->foreground, __ATOMIC_RELAXED) : -1;
 }
 
-static int start_port(struct tty *t)
-{
-    unsigned rows, columns;
-
-    t->port = console_port_find(PORT_NR_CONSOLE);
-    if (!t->port)
-        return 0;
-    if (console_size(&rows, &columns)) {
-        t->size.ws_row = (unsigned short)rows;
-        t->size.ws_col = (unsigned short)columns;
-    }
-    struct task *task = task_create_kernel("tty", input_thread, t);
-    if (!task)
-        return -ENOMEM;
-    task_start(task);
-    return 0;
-}
-
 int tty_init(void)
 {
-    struct tty *t = &console;
+    int error = console_tty_start();
 
-    t->lock = (struct spinlock)SPINLOCK_INIT;
-    tty_discipline_init(&t->discipline);
-    wait_queue_init(&t->readable);
-    wait_queue_init(&t->resumed);
-    mutex_init(&t->output_lock);
-    int error = start_port(t);
-    if (!error)
-        error = devfs_register("console", TTYAUX_MAJOR, 1, 0600, &console_ops, t);
-    if (!error)
-        error = devfs_register("tty", TTYAUX_MAJOR, 0, 0666, &tty_ops, NULL);
-    if (!error)
-        error = devfs_register("hvc0", HVC_MAJOR, 0, 0600, &console_ops, t);
-    return error;
+    return error ? error : devfs_register("tty", TTYAUX_MAJOR, 0, 0666, &own_terminal_ops, NULL);
 }

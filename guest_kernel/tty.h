@@ -1,9 +1,6 @@
 /*
- * The terminal: one, on virtio-console port 0, known as /dev/console and /dev/hvc0, and as /dev/tty to those who have
- * it as their controlling terminal.
- *
- * Locks: tty.lock (spinlock, below process_tree_lock, above signals.lock; never taken in interrupts) guards the
- * discipline, session, foreground group and size; output_lock (mutex) serialises writers.
+ * Terminals, for the rest of the kernel.  The console is the one of the sandbox: on virtio-console port 0, /dev/hvc0
+ * and /dev/console.  Pseudoterminals are made by opening /dev/ptmx (pty(7)).  /dev/tty is the controlling terminal.
  */
 #ifndef GUEST_KERNEL_TTY_H
 #define GUEST_KERNEL_TTY_H
@@ -13,17 +10,22 @@
 struct process;
 struct tty;
 
-/* Registers the devices; without a console port they answer -ENXIO. */
-int tty_init(void);
-/* The host's window changed: SIGWINCH to the foreground group. */
-void tty_resize(unsigned rows, unsigned columns);
-/* Send to the terminal's foreground group; false: there is none. */
-bool tty_signal_foreground(int signal);
-void tty_drain(void); /* until all output has left */
+/* Registers the devices; without a console port the console answers -ENXIO. */
+int tty_init(void) must_check;
+int pty_init(void) must_check;
+
+/* The console: the host's window changed, SIGWINCH to the foreground group. */
+void console_resize(unsigned rows, unsigned columns);
+/* Send to the console's foreground group; false: there is none. */
+bool console_signal_foreground(int signal);
+void console_drain(void); /* until all output has left, also if it is stopped */
 
 int tty_device_number(const struct tty *t); /* as stat's tty_nr; 0: NULL */
 int32_t tty_foreground_group(const struct tty *t);
-/* The session leader p ends or gives the terminal up: SIGHUP and SIGCONT to the foreground group, no one keeps it. */
-void tty_session_ends(struct process *p);
+/*
+ * The session leader p ends (or, at_exit false, gives its terminal up): signals to the foreground group, and no process
+ * of the session keeps it (credentials(7), tty_ioctl(4)).
+ */
+void tty_session_ends(struct process *p, bool at_exit);
 
 #endif

@@ -1,209 +1,31 @@
 /*
- * Settings and job control of the terminal (ioctl_tty(2), termios(3), credentials(7)).
+ * The calls of ioctl_tty(2) that are not settings (tty_settings.c) or job control (tty_job.c): queues, flow, size.
  */
 #include <asm/errno.h>
 #include <asm/ioctls.h>
 #include <linux/tty.h>
 
+#include "abi/syscalls.h"
 #include "guest_kernel/core/user.h"
 #include "guest_kernel/tty_device.h"
-#include "virtio/driver/driver.h"
-
-long tty_check_foreground(struct tty *t, int signal)
-{
-    struct process *p = process_current();
-    siginfo_t info = signal_info_kernel(signal);
-
-    spin_lock(&process_tree_lock);
-    bool background = p->terminal == t && p->group != tty_foreground_group(t) && tty_foreground_group(t);
-    int32_t group = p->group;
-    bool orphaned = background && process_group_is_orphaned(group);
-    spin_unlock(&process_tree_lock);
-    if (!background)
-        return 0;
-    if (signal_is_ignored_or_blocked(signal))
-        return signal == SIGTTIN ? -EIO : 0;
-    if (orphaned)
-        return -EIO;
-    (void)signal_send_group(group, &info);
-    return -ERESTARTSYS;
-}
-
-void tty_acquire(struct tty *t)
-{
-    struct process *p = process_current();
-
-    spin_lock(&process_tree_lock);
-    spin_lock(&t->lock);
-    if (p->session == p->pid && !p->terminal && !t->session) {
-        p->terminal = t;
-        t->session = p->session;
-        t->foreground = p->group;
-    }
-    spin_unlock(&t->lock);
-    spin_unlock(&process_tree_lock);
-}
-
-/* The terminal of p's session belongs to no one afterwards; returns the group that was in the foreground. */
-static int32_t release_locked(struct process *p)
-{
-    struct tty *t = p->terminal;
-
-    assert_held(&process_tree_lock);
-    for (struct process *other = process_next(0); other; other = process_next(other->pid)) {
-        if (other->session == p->session)
-            other->terminal = NULL;
-    }
-    spin_lock(&t->lock);
-    int32_t foreground = t->foreground;
-    t->session = t->foreground = 0;
-    spin_unlock(&t->lock);
-    return foreground;
-}
-
-void tty_session_ends(struct process *p)
-{
-    siginfo_t hup = signal_info_kernel(SIGHUP), cont = signal_info_kernel(SIGCONT);
-    int32_t group = 0;
-
-    spin_lock(&process_tree_lock);
-    if (p->terminal && p->session == p->pid)
-        group = release_locked(p);
-    spin_unlock(&process_tree_lock);
-    if (!group)
-        return;
-    (void)signal_send_group(group, &hup);
-    (void)signal_send_group(group, &cont);
-}
-
-static long give_up_terminal(struct tty *t)
-{
-    struct process *p = process_current();
-
-    spin_lock(&process_tree_lock);
-    bool mine = p->terminal == t;
-    bool leader = p->session == p->pid;
-    if (mine && !leader)
-        p->terminal = NULL;
-    spin_unlock(&process_tree_lock);
-    if (!mine)
-        return -ENOTTY;
-    if (leader)
-        tty_session_ends(p);
-    return 0;
-}
-
-static long take_terminal(struct tty *t)
-{
-    struct process *p = process_current();
-
-    tty_acquire(t);
-    spin_lock(&process_tree_lock);
-    long result = p->terminal == t && p->session == p->pid ? 0 : -EPERM;
-    spin_unlock(&process_tree_lock);
-    return result;
-}
-
-static long get_foreground(struct tty *t, uint64_t argument)
-{
-    int32_t group = tty_foreground_group(t);
-
-    if (process_current()->terminal != t)
-        return -ENOTTY;
-    return put_user(user(argument), group);
-}
-
-static long set_foreground(struct tty *t, uint64_t argument)
-{
-    struct process *p = process_current();
-    int32_t group;
-    long result = 0;
-
-    if (p->terminal != t)
-        return -ENOTTY;
-    result = tty_check_foreground(t, SIGTTOU);
-    if (result)
-        return result;
-    if (get_user(group, user(argument)))
-        return -EFAULT;
-    if (group < 0)
-        return -EINVAL;
-    spin_lock(&process_tree_lock);
-    if (!process_group_exists(group, 0)) {
-        result = -ESRCH;
-    } else if (!process_group_exists(group, p->session)) {
-        result = -EPERM;
-    } else {
-        spin_lock(&t->lock);
-        t->foreground = group;
-        spin_unlock(&t->lock);
-    }
-    spin_unlock(&process_tree_lock);
-    return result;
-}
-
-static long get_session(struct tty *t, uint64_t argument)
-{
-    int32_t session = t->session;
-
-    if (process_current()->terminal != t)
-        return -ENOTTY;
-    return put_user(user(argument), session);
-}
-
-static long get_settings(struct tty *t, uint64_t argument)
-{
-    spin_lock(&t->lock);
-    struct termios settings = t->discipline.termios;
-    spin_unlock(&t->lock);
-    return put_user(user(argument), settings);
-}
-
-static long drain(struct tty *t)
-{
-    mutex_lock(&t->output_lock);
-    long error = tty_flush(t, true);
-    mutex_unlock(&t->output_lock);
-    return error;
-}
-
-static void flush_input(struct tty *t)
-{
-    spin_lock(&t->lock);
-    tty_discipline_flush_input(&t->discipline);
-    spin_unlock(&t->lock);
-}
-
-static long set_settings(struct tty *t, unsigned request, uint64_t argument)
-{
-    struct termios settings;
-    long error = tty_check_foreground(t, SIGTTOU);
-
-    if (error)
-        return error;
-    if (get_user(settings, user(argument)))
-        return -EFAULT;
-    if (request != TCSETS) {
-        error = drain(t);
-        if (error)
-            return error;
-    }
-    if (request == TCSETSF)
-        flush_input(t);
-    spin_lock(&t->lock);
-    tty_discipline_set(&t->discipline, &settings);
-    spin_unlock(&t->lock);
-    wake_all(&t->resumed);
-    wake_all(&t->readable);
-    return 0;
-}
+#include "lib/string.h"
 
 static long get_size(struct tty *t, uint64_t argument)
 {
-    spin_lock(&t->lock);
+    tty_lock(t);
     struct winsize size = t->size;
-    spin_unlock(&t->lock);
+    tty_unlock(t);
     return put_user(user(argument), size);
+}
+
+void tty_set_size(struct tty *t, const struct winsize *size)
+{
+    tty_lock(t);
+    bool changed = memcmp(&t->size, size, sizeof(*size));
+    t->size = *size;
+    tty_unlock(t);
+    if (changed)
+        tty_signal_group(t, SIGWINCH);
 }
 
 static long set_size(struct tty *t, uint64_t argument)
@@ -212,88 +34,260 @@ static long set_size(struct tty *t, uint64_t argument)
 
     if (get_user(size, user(argument)))
         return -EFAULT;
-    spin_lock(&t->lock);
-    t->size.ws_xpixel = size.ws_xpixel;
-    t->size.ws_ypixel = size.ws_ypixel;
-    spin_unlock(&t->lock);
-    tty_resize(size.ws_row, size.ws_col);
+    tty_set_size(t, &size);
     return 0;
 }
 
-static long flush_queues(struct tty *t, int which)
+long tty_drain(struct tty *t)
 {
+    return t->kind->drain ? t->kind->drain(t) : 0;
+}
+
+static void flush_input(struct tty *t)
+{
+    tty_lock(t);
+    t->backlog.tail = t->backlog.head;
+    tty_discipline_flush_input(&t->discipline);
+    tty_unlock(t);
+    t->kind->input_room(t);
+}
+
+static void flush_output(struct tty *t)
+{
+    tty_lock(t);
+    t->out.mark = t->out.head;
+    tty_ring_cut(&t->out);
+    t->discipline.news |= TIOCPKT_FLUSHWRITE;
+    tty_unlock(t);
+    wake_all(&t->writable);
+}
+
+static long flush_queues(struct tty *t, uint64_t which)
+{
+    long error = tty_check_foreground(t, SIGTTOU);
+
+    if (error)
+        return error;
     if (which != TCIFLUSH && which != TCOFLUSH && which != TCIOFLUSH)
         return -EINVAL;
     if (which != TCOFLUSH)
         flush_input(t);
-    if (which != TCIFLUSH) {
-        spin_lock(&t->lock);
-        t->pending_tail = t->pending_head;
-        spin_unlock(&t->lock);
-    }
+    if (which != TCIFLUSH)
+        flush_output(t);
+    (void)t->kind->output(t); /* a master in packet mode is told */
     return 0;
 }
 
-static long control_flow(struct tty *t, int action)
+/* TCIOFF and TCION ask the other side by its character to stop and to start; also past a stop of our own. */
+static long send_flow_character(struct tty *t, unsigned which)
 {
-    if (action != TCOOFF && action != TCOON)
-        return action == TCIOFF || action == TCION ? 0 : -EINVAL;
-    spin_lock(&t->lock);
-    t->discipline.stopped = action == TCOOFF;
-    spin_unlock(&t->lock);
-    wake_all(&t->resumed);
-    return 0;
+    cc_t c = t->discipline.termios.c_cc[which];
+
+    if (!c) /* there is none */
+        return 0;
+    long error = tty_turn_take(&t->writing, false);
+    if (error)
+        return error;
+    tty_lock(t);
+    (void)tty_ring_put(&t->out, &c, 1);
+    t->out.hold = t->out.head;
+    tty_unlock(t);
+    tty_turn_give(&t->writing);
+    return t->kind->output(t);
+}
+
+static void set_stopped(struct tty *t, bool stop)
+{
+    struct tty_discipline *d = &t->discipline;
+
+    tty_lock(t);
+    t->out.mark = t->out.head;
+    bool was = d->stopped_by_call;
+    d->stopped_by_call = stop;
+    if (stop)
+        tty_discipline_stop(d, &t->out);
+    else if (was)
+        tty_discipline_start(d, &t->out);
+    tty_unlock(t);
+    (void)t->kind->output(t);
+    wake_all(&t->writable);
+}
+
+static long control_flow(struct tty *t, uint64_t action)
+{
+    long error = tty_check_foreground(t, SIGTTOU);
+
+    if (error)
+        return error;
+    switch (action) {
+    case TCOOFF:
+    case TCOON:
+        set_stopped(t, action == TCOOFF);
+        return 0;
+    case TCIOFF:
+        return send_flow_character(t, VSTOP);
+    case TCION:
+        return send_flow_character(t, VSTART);
+    default:
+        return -EINVAL;
+    }
+}
+
+/* There is no wire to break: what is left of it is the wait. */
+static long send_break(struct tty *t, unsigned request)
+{
+    long error = tty_check_foreground(t, SIGTTOU);
+
+    if (!error && request != TIOCCBRK)
+        error = tty_drain(t) ? -EINTR : 0;
+    if (error)
+        return error;
+    return request == TCSBRK || request == TCSBRKP ? 0 : -ENOTTY;
 }
 
 static long count_input(struct tty *t, uint64_t argument)
 {
-    spin_lock(&t->lock);
+    tty_lock(t);
     int n = (int)tty_discipline_available(&t->discipline);
-    spin_unlock(&t->lock);
+    tty_unlock(t);
     return put_user(user(argument), n);
+}
+
+/* A pseudoterminal's output counts as sent once it is written. */
+static long count_output(struct tty *t, uint64_t argument)
+{
+    int n = t->kind->is_pty ? 0 : (int)tty_ring_used(&t->out);
+
+    return put_user(user(argument), n);
+}
+
+static long simulate_input(struct tty *t, uint64_t argument)
+{
+    uint8_t c;
+
+    if (process_current()->terminal != t && !cred_is_privileged())
+        return -EPERM;
+    if (get_user(c, user(argument)))
+        return -EFAULT;
+    mutex_lock(&t->input_lock);
+    (void)tty_receive(t, &c, 1);
+    mutex_unlock(&t->input_lock);
+    return 0;
+}
+
+static long set_exclusive(struct tty *t, bool exclusive)
+{
+    tty_lock(t);
+    t->exclusive = exclusive;
+    tty_unlock(t);
+    return 0;
+}
+
+static long get_exclusive(struct tty *t, uint64_t argument)
+{
+    int exclusive = t->exclusive;
+
+    return put_user(user(argument), exclusive);
+}
+
+static long get_number(uint64_t argument, int number)
+{
+    return put_user(user(argument), number);
+}
+
+/* N_TTY is the only line discipline there is. */
+static long set_line_discipline(struct tty *t, uint64_t argument)
+{
+    int number;
+    long error = tty_check_foreground(t, SIGTTOU);
+
+    if (error)
+        return error;
+    if (get_user(number, user(argument)))
+        return -EFAULT;
+    return number == N_TTY ? 0 : -EINVAL;
+}
+
+long tty_ioctl_shared(struct tty *t, bool master, struct file *f, unsigned request, uint64_t argument)
+{
+    long result;
+
+    switch (request) {
+    case TIOCGWINSZ:
+        return get_size(t, argument);
+    case TIOCSWINSZ:
+        return set_size(t, argument);
+    case TIOCGDEV:
+        return get_number(argument, (int)t->device);
+    case TIOCGETD:
+        return get_number(argument, N_TTY);
+    default:
+        result = tty_settings_ioctl(t, request, argument);
+        if (result == -ENOIOCTLCMD)
+            result = tty_job_ioctl(t, master, f, request, argument);
+        return result == -ENOIOCTLCMD ? -ENOTTY : result;
+    }
+}
+
+static long hang_up(struct tty *t)
+{
+    if (!cred_is_privileged())
+        return -EPERM;
+    tty_hang_up(t, false);
+    return 0;
 }
 
 long tty_ioctl(struct file *f, unsigned request, uint64_t argument)
 {
     struct tty *t = f->data;
-    int number = 0;
 
+    if (tty_is_hung_up(f))
+        return request == TIOCSPGRP ? -ENOTTY : -EIO;
     switch (request) {
-    case TCGETS:
-        return get_settings(t, argument);
-    case TCSETS:
-    case TCSETSW:
-    case TCSETSF:
-        return set_settings(t, request, argument);
-    case TIOCGWINSZ:
-        return get_size(t, argument);
-    case TIOCSWINSZ:
-        return set_size(t, argument);
-    case TIOCGPGRP:
-        return get_foreground(t, argument);
-    case TIOCSPGRP:
-        return set_foreground(t, argument);
-    case TIOCGSID:
-        return get_session(t, argument);
-    case TIOCSCTTY:
-        return take_terminal(t);
-    case TIOCNOTTY:
-        return give_up_terminal(t);
     case FIONREAD:
         return count_input(t, argument);
     case TIOCOUTQ:
-        number = (int)(t->pending_head - t->pending_tail);
-        return put_user(user(argument), number);
-    case TIOCGETD: /* N_TTY */
-        return put_user(user(argument), number);
+        return count_output(t, argument);
     case TCFLSH:
-        return flush_queues(t, (int)argument);
+        return flush_queues(t, argument);
     case TCXONC:
-        return control_flow(t, (int)argument);
+        return control_flow(t, argument);
     case TCSBRK:
     case TCSBRKP:
-        return drain(t);
+    case TIOCSBRK:
+    case TIOCCBRK:
+        return send_break(t, request);
+    case TIOCSTI:
+        return simulate_input(t, argument);
+    case TIOCEXCL:
+    case TIOCNXCL:
+        return set_exclusive(t, request == TIOCEXCL);
+    case TIOCGEXCL:
+        return get_exclusive(t, argument);
+    case TIOCSETD:
+        return set_line_discipline(t, argument);
+    case TIOCGPTPEER: /* only a master has one */
+        return -EIO;
+    case TIOCVHANGUP:
+        return hang_up(t);
     default:
-        return -ENOTTY;
+        return tty_ioctl_shared(t, false, f, request, argument);
     }
+}
+
+/* The caller's terminal, for whoever uses it next: programs that still have it open get nothing of him. */
+long sys_vhangup(const struct syscall_args *args)
+{
+    if (!cred_is_privileged())
+        return -EPERM;
+    spin_lock(&process_tree_lock);
+    struct tty *t = process_current()->terminal;
+    if (t)
+        tty_get(t);
+    spin_unlock(&process_tree_lock);
+    if (!t)
+        return 0;
+    tty_hang_up(t, false);
+    tty_put(t);
+    return 0;
 }

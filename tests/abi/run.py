@@ -51,6 +51,7 @@ def pack(build, directory):
 def run_linux(tree, names):
     """In a chroot with its own mounts and processes, so that the driver is process 1 there too."""
     script = ('mount -t proc none "$1/proc" && mount -t tmpfs -o mode=1777 none "$1/tmp" && mount --bind /dev "$1/dev" &&'
+              ' mount -t devpts -o gid=5,mode=620,ptmxmode=666 devpts "$1/dev/pts" &&'
               ' tree=$1 && shift && exec chroot "$tree" /driver /tests "$@"')
     done = subprocess.run(["unshare", "-m", "-p", "-f", "sh", "-c", script, "sh", tree] + names, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=TIMEOUT, env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin"})
