@@ -1,7 +1,7 @@
 /*
  * Delivering events to the guest by VM entry; see hv/vcpu.h and SDM vol. 3, 27.6 and 28.2.4.
  */
-#include "hv/vcpu.h"
+#include "hv/vcpu_enter.h"
 #include "lib/x86.h"
 
 #define NMI_VECTOR 2
@@ -26,9 +26,14 @@ void vcpu_want_interrupt_window(struct vcpu *v, bool wanted)
     want_exit(v, PROC_INTERRUPT_WINDOW, wanted);
 }
 
+bool vcpu_can_nmi(void)
+{
+    return !(vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & (BLOCKED_SHADOW | BLOCKED_BY_NMI));
+}
+
 void vcpu_try_nmi(struct vcpu *v)
 {
-    bool blocked = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & (BLOCKED_SHADOW | BLOCKED_BY_NMI);
+    bool blocked = !vcpu_can_nmi();
 
     want_exit(v, PROC_NMI_WINDOW, blocked);
     if (blocked)
@@ -49,6 +54,7 @@ void vcpu_inject(struct vcpu *v)
 {
     uint32_t info = v->event.info;
 
+    DEBUG_ASSERT(!(vmcs_read(VMCS_ENTRY_EVENT) & EVENT_VALID)); /* the CPU clears it at each entry */
     if (!(vmcs_read(VMCS_GUEST_CR0) & CR0_PE)) /* real mode pushes no error codes, and an entry with one is refused */
         info &= ~(uint32_t)EVENT_HAS_ERROR;
     if (is_fault(info))

@@ -7,6 +7,14 @@
 #include "hv/vm.h"
 #include "hv/vmx/vmcs.h"
 #include "lib/compiler.h"
+#include "lib/x86.h"
+
+/*
+ * Bits of CR0 that the guest reads as it wrote them while the CPU's own are ours.  A VM exit leaves CD and NW as the guest
+ * has them (SDM vol. 3, 28.5.1): without caches the hypervisor and all other sandboxes would crawl.
+ */
+#define CR0_CACHE (CR0_CD | CR0_NW)
+#define CR0_HELD (CR0_NE | CR0_CACHE)
 
 int vcpu_setup(struct vcpu *v) must_check; /* fills a new VMCS, and leaves it loaded: 0, -EINVAL */
 void vcpu_load(struct vcpu *v);   /* make its VMCS and registers current here */
@@ -30,9 +38,10 @@ void vcpu_start_at(struct vcpu *v, unsigned vector);
 /* May an external interrupt be injected now?  If not, ask for an exit as soon as it may. */
 bool vcpu_can_interrupt(void);
 void vcpu_want_interrupt_window(struct vcpu *v, bool wanted);
+bool vcpu_can_nmi(void);
 /* v->nmi_waits: make it v->event now, or ask for an exit as soon as it may be delivered. */
 void vcpu_try_nmi(struct vcpu *v);
-/* Hand v->event to the entry and forget it. */
+/* Hand v->event to the entry, which must follow, and forget it. */
 void vcpu_inject(struct vcpu *v);
 /* An event whose delivery the exit cut short goes back into v->event (SDM vol. 3, 28.2.4). */
 void vcpu_reinject_interrupted(struct vcpu *v);

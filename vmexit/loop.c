@@ -149,7 +149,16 @@ static void exit_dispatch(struct vcpu *v, uint32_t reason)
         instruction_retire(v);
 }
 
-/* What the next entry shall deliver: an exception or interrupted event first, else the local APIC's best interrupt. */
+/* Would events_deliver() wake a vCPU from HLT? */
+static bool event_waits(struct vcpu *v)
+{
+    return v->event.info || (v->nmi_waits && vcpu_can_nmi()) || (lapic_pending(v->lapic) >= 0 && vcpu_can_interrupt());
+}
+
+/*
+ * What the next entry shall deliver: an exception or interrupted event first, else the local APIC's best interrupt.  The
+ * entry must follow: the VMCS holds one event, a second would take its place.
+ */
 static void events_deliver(struct vcpu *v)
 {
     int vector = lapic_pending(v->lapic);
@@ -216,7 +225,7 @@ static __attribute__((noinline)) bool vcpu_prepare(struct vcpu *v, uint64_t *now
         }
         requests_answer(v);
         trace_buffer_flush(&v->exits->gate.trace); /* nobody should wait longer for a line than for the next timer */
-        if (v->parked || (events_deliver(v), v->halted)) {
+        if (v->parked || (v->halted && !event_waits(v))) {
             *why = RUN_ASLEEP;
             return false;
         }
@@ -233,6 +242,7 @@ static __attribute__((noinline)) bool vcpu_prepare(struct vcpu *v, uint64_t *now
         c->next_deadline = MIN(c->next_deadline, c->slice_end);
         *now = tsc_read();
     } while (*now >= c->next_deadline);
+    events_deliver(v);
     return true;
 }
 

@@ -91,7 +91,6 @@ void requests_answer(struct vcpu *v)
         startup_answer(v);
     if ((what & REQUEST_NMI) && !v->parked) {
         v->nmi_waits = true;
-        v->halted = false;
         stuck_clear(v);
     }
 }

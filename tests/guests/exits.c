@@ -14,7 +14,9 @@
 #define X2APIC_LVT_TIMER 0x832
 #define LVT_DEADLINE BIT(18)
 #define XSTATE_XSAVEC BIT(1)
+#define VECTOR_LOW 0x20
 #define WAIT_TICKS 100000
+#define TWO_INTERRUPTS_TICKS 2000
 
 static void check_fault(const char *name, uint64_t vector, uint64_t error)
 {
@@ -107,6 +109,12 @@ static void test_control_registers(void)
     check("CR0.NE reads as cleared", !(cr0_read() & CR0_NE));
     cr0_write(cr0_read() | CR0_NE);
     check("CR0.NE reads as set", cr0_read() & CR0_NE);
+    cr0_write(cr0_read() | CR0_CD | CR0_NW);
+    check("CR0.CD and NW read as set", (cr0_read() & (CR0_CD | CR0_NW)) == (CR0_CD | CR0_NW));
+    ATTEMPT("mov %0, %%cr0", : : "r"(cr0_read() & ~CR0_CD));
+    check_fault("CR0.NW without CD", 13, 0);
+    cr0_write(cr0_read() & ~(CR0_CD | CR0_NW));
+    check("CR0.CD reads as cleared", !(cr0_read() & CR0_CD));
     ATTEMPT("mov %0, %%cr8", : : "r"(16UL));
     check_fault("CR8 above 15", 13, 0);
     uint64_t priority;
@@ -175,6 +183,25 @@ static void test_interrupts(void)
     check("interrupt: the timer interrupts a loop", interrupts == 4);
 }
 
+/* The timer expires while the hypervisor answers for another interrupt, at every moment of that: both must come. */
+static void test_two_interrupts(void)
+{
+    unsigned lost = 0;
+
+    for (unsigned wait = 0; wait < TWO_INTERRUPTS_TICKS; wait++) {
+        uint64_t before = interrupts, give_up = tsc_read() + WAIT_TICKS;
+
+        irq_enable();
+        msr_write(MSR_TSC_DEADLINE, tsc_read() + wait);
+        msr_write(X2APIC_SELF_IPI, VECTOR_LOW);
+        while (interrupts < before + 2 && tsc_read() < give_up)
+            barrier();
+        irq_disable();
+        lost += interrupts != before + 2;
+    }
+    check_equal("interrupt: none is lost when two come at once", lost, 0);
+}
+
 /* TF: the step over an instruction that exits ends right behind it. */
 static void test_single_step(void)
 {
@@ -197,6 +224,7 @@ void guest_main(void)
     test_ports();
     test_calls();
     test_interrupts();
+    test_two_interrupts();
     test_single_step();
     print("done\n");
 }

@@ -171,9 +171,10 @@ def main():
     parser.add_argument("--xapic", action="store_true", help="tell the kernel nox2apic")
     parser.add_argument("--end", choices=ENDS, default="control", help="how Linux ends")
     parser.add_argument("--compare", action="store_true", help="compare the console's output, trapped and direct")
+    parser.add_argument("--input", type=int, default=300000, help="bytes of standard input")
     parser.add_argument("--show", action="store_true", help="print what came out")
     options = parser.parse_args()
-    text = os.urandom(40000)  # docs/caveats.md says what happens with more than the mailbox gives at once
+    text = os.urandom(options.input)
     try:
         package()
     except (subprocess.CalledProcessError, FileNotFoundError, IndexError) as error:
