@@ -65,7 +65,10 @@ static int load_kernel(struct vm *vm, const struct guest_image *image, uint64_t 
     return 0;
 }
 
-/* Near the top of memory, above the kernel.  The module is this sandbox's own: it may write to it. */
+/*
+ * Near the top of memory, above the kernel.  The module is this sandbox's own: it may write to it.  But the last page holds
+ * what follows in the bundle too, which is others': of that the module's part is copied.
+ */
 static int map_module(struct vm *vm, const struct guest_image *image, uint64_t kernel_end, uint64_t limit, uint64_t *at)
 {
     uint64_t size = ALIGN_UP(image->module_size, PAGE_SIZE);
@@ -81,14 +84,14 @@ static int map_module(struct vm *vm, const struct guest_image *image, uint64_t k
         return -E2BIG;
     }
     *at = top - size;
-    if (image->copy_module)
-        return guest_write(vm, gpa(*at), phys_to_virt(image->module), image->module_size);
-    for (uint64_t offset = 0; offset < size; offset += PAGE_SIZE) {
+    uint64_t mapped = image->copy_module ? 0 : ALIGN_DOWN(image->module_size, PAGE_SIZE);
+    for (uint64_t offset = 0; offset < mapped; offset += PAGE_SIZE) {
         int error = ept_map(&vm->ept, *at + offset, image->module + offset, EPT_ALL, false);
         if (error)
             return error;
     }
-    return 0;
+    return guest_write(vm, gpa(*at + mapped), (const char *)phys_to_virt(image->module) + mapped,
+                       image->module_size - mapped);
 }
 
 static int write_command_line(struct vm *vm, const struct guest_image *image, size_t max)

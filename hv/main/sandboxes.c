@@ -200,18 +200,23 @@ static void specs_load(const struct options *o)
         exit_send(0, (struct channel_exit){EXIT_REFUSED, ENOMEM});
 }
 
-/* Who names the same root archive as another, or will be made again, gets a copy of it. */
+/* Does `b` load that member of the bundle too? */
+static bool loads(const struct sandbox *b, const char *member)
+{
+    return strcmp(b->spec.kernel, member) == 0 || (b->spec.initrd && strcmp(b->spec.initrd, member) == 0);
+}
+
+/* Whose root archive another sandbox loads too, or who will be made again, gets a copy of it: else it is mapped, to be written. */
 static void initrds_share(void)
 {
     for (unsigned i = 0; i < count; i++) {
         struct sandbox *a = sandboxes[i];
-        if (a && a->repeat)
-            a->shares_initrd = true;
-        for (unsigned j = 0; j < i; j++) {
-            struct sandbox *b = sandboxes[j];
-            if (a && b && a->spec.initrd && b->spec.initrd && strcmp(a->spec.initrd, b->spec.initrd) == 0)
-                a->shares_initrd = b->shares_initrd = true;
-        }
+        if (!a || !a->spec.initrd)
+            continue;
+        a->shares_initrd = a->repeat;
+        for (unsigned j = 0; j < count; j++)
+            if (j != i && sandboxes[j] && loads(sandboxes[j], a->spec.initrd))
+                a->shares_initrd = true;
     }
 }
 
