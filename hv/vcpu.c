@@ -87,7 +87,7 @@ static int control_state_set(struct vcpu *v)
         VMCS_ROW(TSC_OFFSET, 0),
         VMCS_ROW(LINK_POINTER, ~0ULL),
         VMCS_ROW(PREEMPTION_TIMER, v->timer_value),
-        VMCS_ROW(CR0_MASK, CR0_NE | (vmx.cr0_fixed0 & ~(CR0_PE | CR0_PG))),
+        VMCS_ROW(CR0_MASK, CR0_HELD | (vmx.cr0_fixed0 & ~(CR0_PE | CR0_PG))),
         VMCS_ROW(CR0_SHADOW, CR0_ET),
         VMCS_ROW(CR4_MASK, ~vm->cr4_allowed),
         VMCS_ROW(CR4_SHADOW, 0),
@@ -196,7 +196,7 @@ static void real_mode_set(void)
     vmcs_write(VMCS_GUEST_CS_RIGHTS, RIGHTS_CODE16);
     vmcs_write(VMCS_GUEST_IDTR_LIMIT, REAL_MODE_LIMIT);
     vmcs_write(VMCS_GUEST_GDTR_LIMIT, REAL_MODE_LIMIT);
-    vmcs_write(VMCS_GUEST_CR0, CR0_CD | CR0_NW | CR0_ET | CR0_NE | (vmx.cr0_fixed0 & ~(CR0_PE | CR0_PG)));
+    vmcs_write(VMCS_GUEST_CR0, CR0_ET | CR0_NE | (vmx.cr0_fixed0 & ~(CR0_PE | CR0_PG)));
     vmcs_write(VMCS_CR0_SHADOW, CR0_CD | CR0_NW | CR0_ET);
     vmcs_write(VMCS_CR4_SHADOW, 0);
     vmcs_write(VMCS_ENTRY_CONTROLS, vmx.entry);

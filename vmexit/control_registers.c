@@ -1,6 +1,6 @@
 /*
  * Writes to control registers that exit, CR8, and XSETBV.  The guest owns most bits of CR0 and CR4; a write exits only when
- * it changes one that VMX holds (CR0.NE, CR4.VMXE) or one that is not offered.
+ * it changes one that VMX holds (CR0.NE, CR4.VMXE), one that would slow down others (CR0.CD) or one that is not offered.
  */
 #include "hv/vcpu.h"
 #include "hv/vmx/vmx.h"
@@ -72,7 +72,7 @@ static enum exit_outcome cr0_set(struct vcpu *v, uint64_t value)
         return vcpu_fault(v, FAULT_PROTECTION, 0);
     if (((value ^ old) & CR0_PG) && !paging_switch(v, value & CR0_PG))
         return vcpu_fault(v, FAULT_PROTECTION, 0);
-    vmcs_write(VMCS_GUEST_CR0, (value | fixed) & vmx.cr0_fixed1);
+    vmcs_write(VMCS_GUEST_CR0, ((value & ~CR0_CACHE) | fixed) & vmx.cr0_fixed1);
     vmcs_write(VMCS_CR0_SHADOW, value | CR0_ET);
     vmx_flush_vpid(v->vpid);
     return EXIT_RETIRED;
@@ -110,7 +110,7 @@ enum exit_outcome exit_cr_access(struct vcpu *v)
 {
     uint64_t q = vmcs_read(VMCS_EXIT_QUALIFICATION);
     unsigned access = q >> 4 & 3, number = q >> 8 & 15, cr = q & 15;
-    uint64_t cr0 = (vmcs_read(VMCS_GUEST_CR0) & ~CR0_NE) | (vmcs_read(VMCS_CR0_SHADOW) & CR0_NE);
+    uint64_t cr0 = (vmcs_read(VMCS_GUEST_CR0) & ~CR0_HELD) | (vmcs_read(VMCS_CR0_SHADOW) & CR0_HELD);
 
     if (cr == 8)
         return cr8_access(v, access, number);

@@ -3,10 +3,15 @@
  */
 #include "hv/region.h"
 #include "hv/vcpu.h"
+#include "lib/x86.h"
 #include "vmexit/handlers.h"
 #include "vmexit/state.h"
 
 #define TOUCH_PAGES_MAX 16u
+
+/* SDM vol. 3, table 28-7. */
+#define QUALIFICATION_FETCH BIT(2)
+#define QUALIFICATION_TRANSLATED BIT(8) /* clear: an entry of the guest's page tables was read or written */
 
 /*
  * Back the page at `address`.  A guest that goes through fresh memory in order gets twice as many pages each time, so that it
@@ -35,8 +40,13 @@ enum exit_outcome exit_ept_violation(struct vcpu *v)
         return vcpu_crash(v, "no memory is left on this machine for the sandbox's page at %#llx",
                           (unsigned long long)address);
     }
-    if (vm_find_mmio(v->vm, address, 1, &region))
+    if (vm_find_mmio(v->vm, address, 1, &region)) {
+        uint64_t q = vmcs_read(VMCS_EXIT_QUALIFICATION);
+        if ((q & QUALIFICATION_FETCH) || !(q & QUALIFICATION_TRANSLATED))
+            return vcpu_crash(v, "the guest has code or page tables in device registers, at %#llx",
+                              (unsigned long long)address);
         return exit_mmio(v, address, &v->exits->length);
+    }
     return vcpu_crash(v, "the guest accessed physical address %#llx, where there is nothing",
                       (unsigned long long)address);
 }
