@@ -62,6 +62,7 @@ struct vcpu {
     bool launched; /* since the last VMCLEAR; set by whoever enters it */
     bool halted;   /* executed HLT; cleared when an interrupt is injected */
     bool parked;   /* after INIT, until a start-up message */
+    bool again;    /* the instruction that exited is to be executed again, though it was answered */
     bool nmi_waits; /* to be delivered when NMIs are not blocked */
     bool stuck;    /* counted in vm->stuck */
     uint16_t vpid;

@@ -3,6 +3,7 @@
  */
 #include "hv/wall_clock.h"
 
+#include "hv/timer.h"
 #include "lib/string.h"
 #include "lib/x86.h"
 
@@ -15,6 +16,8 @@
 #define FORMAT_24_HOURS 0x02
 #define PM 0x80
 #define UPDATE_SPIN 20000
+
+static uint64_t boot_seconds, boot_tsc; /* constant after boot */
 
 struct cmos_time {
     uint8_t second, minute, hour, day, month, year;
@@ -47,7 +50,7 @@ static uint64_t days_since_1970(unsigned year, unsigned month, unsigned day)
     return 365ULL * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1 - 719468;
 }
 
-uint64_t wall_clock_seconds(void)
+static uint64_t cmos_seconds(void)
 {
     struct cmos_time t, again = time_read();
     uint8_t format = cmos_read(REGISTER_B);
@@ -64,4 +67,15 @@ uint64_t wall_clock_seconds(void)
         return 0;
     uint64_t days = days_since_1970(2000 + binary(t.year, format), month, day);
     return ((days * 24 + hour) * 60 + binary(t.minute, format)) * 60 + binary(t.second, format);
+}
+
+void wall_clock_init(void)
+{
+    boot_seconds = cmos_seconds();
+    boot_tsc = tsc_read();
+}
+
+uint64_t wall_clock_seconds(void)
+{
+    return boot_seconds ? boot_seconds + (tsc_read() - boot_tsc) / tsc_hz() : 0;
 }

@@ -88,6 +88,10 @@ static enum exit_outcome string_run(struct vcpu *v, const struct port_access *a,
             uint32_t code = (a->in ? PAGE_FAULT_WRITE : 0) | (vcpu_cpl() == 3 ? PAGE_FAULT_USER : 0);
             return vcpu_page_fault(v, s->linear, code);
         }
+        if (v->again) {
+            v->again = false;
+            return EXIT_RETRY;
+        }
         register_add(v, s->index, s->mask, s->step);
         s->linear += (uint64_t)s->step;
         if (!s->repeat)

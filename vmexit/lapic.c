@@ -96,9 +96,12 @@ static uint32_t processor_priority(const struct lapic *l)
 
 void lapic_post(struct lapic *l, unsigned vector)
 {
+    uint32_t bit = 1u << vector % 32;
+
     if (!lapic_is_enabled(l))
         return;
-    __atomic_fetch_or(&l->irr[vector / 32], 1u << vector % 32, __ATOMIC_RELAXED);
+    if (__atomic_fetch_or(&l->irr[vector / 32], bit, __ATOMIC_RELAXED) & bit)
+        return; /* it is requested already, and whoever did that kicks */
     /* Release: who sees this set (acquire in lapic_pending) sees the bit. */
     __atomic_store_n(&l->requested, 1, __ATOMIC_RELEASE);
     vcpu_kick(l->vcpu);

@@ -5,6 +5,7 @@
 #include "vmexit/lapic_state.h"
 
 #define PERIODS_PER_S_MAX 100000 /* a shorter period is stretched: it would keep the guest from running at all */
+#define PERIODS_LOST_PER_S 1000  /* nobody takes the interrupts: then others should not pay for them, who run meanwhile */
 
 static enum lapic_timer_mode timer_mode(const struct lapic *l)
 {
@@ -34,12 +35,21 @@ void lapic_timer_stop(struct lapic *l)
     hv_timer_cancel(&l->timer);
 }
 
+/* An interrupt now would make a difference to the guest: it is not masked, and the one before it was taken. */
+static bool tick_is_wanted(const struct lapic *l)
+{
+    uint32_t entry = l->lvt[0], vector = entry & 0xff;
+
+    return !(entry & LAPIC_LVT_MASKED) && !(__atomic_load_n(&l->irr[vector / 32], __ATOMIC_RELAXED) & 1u << vector % 32);
+}
+
 static void timer_expired(struct hv_timer *t)
 {
     struct lapic *l = container_of(t, struct lapic, timer);
 
     if (timer_mode(l) == LAPIC_PERIODIC && l->timer_initial) {
-        uint64_t now = tsc_read(), period = MAX(period_ticks(l), tsc_hz() / PERIODS_PER_S_MAX);
+        uint64_t per_s_max = tick_is_wanted(l) ? PERIODS_PER_S_MAX : PERIODS_LOST_PER_S;
+        uint64_t now = tsc_read(), period = MAX(period_ticks(l), tsc_hz() / per_s_max);
         uint64_t next = l->timer_deadline + period;
         timer_run_until(l, next > now ? next : now + period); /* what was slept through is not made up for */
     } else {
@@ -70,7 +80,7 @@ uint32_t lapic_timer_current(const struct lapic *l)
 
     if (timer_mode(l) == LAPIC_TSC_DEADLINE || l->timer_deadline <= now)
         return 0;
-    return (uint32_t)((l->timer_deadline - now) >> divide_shift(l->timer_divide));
+    return (uint32_t)MIN((l->timer_deadline - now) >> divide_shift(l->timer_divide), (uint64_t)l->timer_initial);
 }
 
 /* Going to or from TSC-deadline mode disarms; one-shot and periodic share a running count. */

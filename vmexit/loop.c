@@ -116,6 +116,10 @@ static void instruction_retire(struct vcpu *v)
     uint64_t blocked = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY);
 
     v->exits->length = 0;
+    if (unlikely(v->again)) {
+        v->again = false;
+        return;
+    }
     vmcs_write(VMCS_GUEST_RIP, vcpu_is_64_bit() ? rip : (uint32_t)rip);
     if (blocked & BLOCKED_SHADOW)
         vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, blocked & ~BLOCKED_SHADOW);

@@ -88,9 +88,11 @@ enum exit_outcome exit_mmio(struct vcpu *v, uint64_t address, unsigned *length)
                           (unsigned long long)address);
     t.offset = address - t.region.first;
     const struct mmio_target target = {target_read, target_write, &t};
-    uint64_t flags = vmcs_read(VMCS_GUEST_RFLAGS), old_flags = flags;
+    uint64_t flags = vmcs_read(VMCS_GUEST_RFLAGS), old_flags = flags, rdi = v->regs[REG_RDI];
     v->regs[REG_RSP] = vmcs_read(VMCS_GUEST_RSP);
     mmio_perform(&access, v->regs, &flags, &target);
+    if (v->again) /* of what can be executed again only STOS notices */
+        v->regs[REG_RDI] = rdi;
     vmcs_write(VMCS_GUEST_RSP, v->regs[REG_RSP]);
     if (flags != old_flags)
         vmcs_write(VMCS_GUEST_RFLAGS, flags);

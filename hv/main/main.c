@@ -18,6 +18,7 @@
 #include "hv/smp.h"
 #include "hv/tsc.h"
 #include "hv/vmx/vmx.h"
+#include "hv/wall_clock.h"
 #include "hv/xstate.h"
 #include "lib/log.h"
 
@@ -73,6 +74,7 @@ noreturn void hv_main(uint64_t start_info)
     __atomic_store_n(&log_level, options.log_level, __ATOMIC_RELAXED);
     refuse_if(cpu_init_stacks(), "boot: no memory for exception stacks");
     refuse_if(tsc_init(), "boot: nothing here tells the time: no HPET, no PIT"); /* tsc_hz() */
+    wall_clock_init(); /* the time of day */
     struct channel_hello hello = {.version = PROTOCOL_VERSION, .tsc_hz = tsc_hz(), .tsc = boot_tsc};
     channel_send(CHANNEL_HELLO, 0, &hello, sizeof hello);
     refuse_if(apic_init(), "boot: this CPU has no usable local APIC"); /* timers while idle */

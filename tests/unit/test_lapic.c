@@ -214,6 +214,16 @@ static void timer_one_shot_and_periodic(void **state)
     l->timer.expired(&l->timer);
     assert_true(l->timer.armed && l->timer.deadline_tsc > tsc_read()); /* stretched to what leaves the guest some time */
     assert_int_equal(lapic_pending(l), 0x41);
+    uint64_t now = tsc_read(); /* nobody took that one: the next ones are rare */
+    l->timer.armed = false;
+    l->timer.expired(&l->timer);
+    assert_true(l->timer.armed && l->timer.deadline_tsc >= now + tsc_hz() / 1000);
+    lapic_accept(l, 0x41);
+    now = tsc_read();
+    l->timer_deadline = now;
+    l->timer.armed = false;
+    l->timer.expired(&l->timer);
+    assert_true(l->timer.armed && l->timer.deadline_tsc < now + tsc_hz() / 1000);
     lapic_mmio_write(l, LAPIC_TIMER_INITIAL, 0);
     assert_false(l->timer.armed);
 }

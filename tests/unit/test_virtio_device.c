@@ -313,6 +313,31 @@ static void console_moves_output(void **state)
     assert_null(virtqueue_take(&queues[STDOUT_OUT], &written));
 }
 
+/* What a guest offers at once does not keep the hypervisor busy for long: the doorbell is to be rung again. */
+static void console_bounds_output(void **state)
+{
+    uint32_t written;
+    unsigned taken = 0;
+
+    console_open();
+    for (unsigned i = 0; i < 4; i++)
+        assert_true(virtqueue_add(&queues[STDOUT_OUT], BUFFERS, KiB(48), false, output));
+    device_ring(&console.virtio, STDOUT_OUT);
+    assert_true(console.virtio.unfinished);
+    while (virtqueue_take(&queues[STDOUT_OUT], &written))
+        taken++;
+    assert_int_equal(taken, 2);
+    device_ring(&console.virtio, STDOUT_OUT);
+    while (virtqueue_take(&queues[STDOUT_OUT], &written))
+        taken++;
+    assert_int_equal(taken, 4);
+    device_ring(&console.virtio, STDOUT_OUT);
+    assert_false(console.virtio.unfinished);
+    assert_true(virtqueue_add(&queues[STDOUT_OUT], BUFFERS, KiB(64) + 1, false, output));
+    device_ring(&console.virtio, STDOUT_OUT);
+    assert_true(console.virtio.status & VIRTIO_CONFIG_S_NEEDS_RESET);
+}
+
 static void console_moves_input_and_ends_it(void **state)
 {
     uint32_t written;
@@ -414,6 +439,7 @@ int main(void)
         cmocka_unit_test_setup(misplaced_rings_are_refused, set_up),
         cmocka_unit_test_setup(console_introduces_its_ports, set_up),
         cmocka_unit_test_setup(console_moves_output, set_up),
+        cmocka_unit_test_setup(console_bounds_output, set_up),
         cmocka_unit_test_setup(console_moves_input_and_ends_it, set_up),
         cmocka_unit_test_setup(console_keeps_text_for_the_control_port, set_up),
         cmocka_unit_test_setup(console_reset_forgets, set_up),

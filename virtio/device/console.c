@@ -217,17 +217,17 @@ static void input_pump(struct console *c, unsigned port)
 /* Output. */
 
 /*
- * One doorbell's work is done with interrupts off, so it must end soon.  Drivers send 32 KiB at a time (Linux) or a page;
- * a chain of more than this is taken for an attempt to keep the CPU.
+ * One doorbell's work is done with interrupts off, so it must end soon: after this much it is to be rung again.  Drivers send
+ * 32 KiB at a time (Linux) or a page; a longer chain is taken for an attempt to keep the CPU.
  */
-#define OUTPUT_CHAIN_MAX KiB(256)
+#define OUTPUT_ONCE_MAX KiB(64)
 
 /* Hand the readable parts to the backend straight from the guest's memory: bytes of a stream need no check. */
 static int chain_output(struct console *c, unsigned port)
 {
     struct vm *vm = c->virtio.pci.vm;
 
-    if (c->chain.readable > OUTPUT_CHAIN_MAX)
+    if (c->chain.readable > OUTPUT_ONCE_MAX)
         return -EINVAL;
     for (unsigned i = 0; i < c->chain.read_parts; i++) {
         gpa_t at = c->chain.part[i].at;
@@ -273,9 +273,11 @@ static void output_pump(struct console *c, unsigned port)
 {
     unsigned queue = input_queue(port) + 1, done = 0;
     struct queue *q = virtio_ring(&c->virtio, queue);
+    uint32_t bytes = 0;
     int result = 0;
 
-    while (done < q->size && (result = queue_peek(q, &c->chain)) > 0) {
+    while (done < q->size && bytes < OUTPUT_ONCE_MAX && (result = queue_peek(q, &c->chain)) > 0) {
+        bytes += c->chain.readable;
         result = chain_output(c, port);
         if (!result)
             result = queue_finish(q, &c->chain, 0);
@@ -283,9 +285,12 @@ static void output_pump(struct console *c, unsigned port)
             break;
         done++;
     }
-    if (result < 0)
+    if (result < 0) {
         virtio_break(&c->virtio, queue, result);
-    else if (done)
+        return;
+    }
+    c->virtio.unfinished = bytes >= OUTPUT_ONCE_MAX;
+    if (done)
         virtio_interrupt(&c->virtio, queue);
 }
 

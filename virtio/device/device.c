@@ -47,6 +47,13 @@ void platform_msi(struct vm *vm, uint64_t address, uint32_t data)
     msi_deliver(vm, address, data);
 }
 
+/* The access that reached this device is to be made again, after the hypervisor has looked at what else there is to do. */
+static void again_tell(struct vcpu *vcpu, struct virtio *v)
+{
+    vcpu->again |= v->unfinished;
+    v->unfinished = false;
+}
+
 static uint64_t port_read(struct vcpu *vcpu, void *context, uint64_t offset, unsigned size)
 {
     struct vm_devices *d = context;
@@ -63,6 +70,7 @@ static void port_write(struct vcpu *vcpu, void *context, uint64_t offset, unsign
 
     uint64_t flags = spin_lock_irqsave(&d->lock);
     pci_host_port_write(&d->host, (unsigned)offset, size, (uint32_t)value);
+    again_tell(vcpu, &d->console.virtio);
     spin_unlock_irqrestore(&d->lock, flags);
 }
 
@@ -87,6 +95,7 @@ static void bar_write(struct vcpu *vcpu, void *context, uint64_t offset, unsigne
     virtio_bar_write(b->virtio, offset, MIN(size, 4u), (uint32_t)value);
     if (size == 8)
         virtio_bar_write(b->virtio, offset + 4, 4, (uint32_t)(value >> 32));
+    again_tell(vcpu, b->virtio);
     spin_unlock_irqrestore(&b->devices->lock, flags);
 }
 
