@@ -24,8 +24,11 @@
 #define SPURIOUS_ENABLE BIT(8)
 #define LVT_MASKED BIT(16)
 #define LVT_TSC_DEADLINE BIT(18)
+#define XAPIC_EVERYBODY 0xffu
+#define ICR_NMI (4u << 8)
 #define ICR_INIT (5u << 8)
 #define ICR_STARTUP (6u << 8)
+#define ICR_PENDING BIT(12)
 #define ICR_ASSERT BIT(14)
 #define ICR_OTHERS (3u << 18)
 #define DIVIDE_BY_1 0xb
@@ -139,32 +142,48 @@ void apic_timer_stop(void)
         reg_write(APIC_TIMER_INITIAL, 0);
 }
 
+/* In the xAPIC a command must have left before the next one may be written (SDM vol. 3, 11.6.1). */
+static void command_send(uint32_t apic_id, uint32_t command)
+{
+    if (!page) {
+        msr_write(MSR_X2APIC_BASE + APIC_ICR / 16, (uint64_t)apic_id << 32 | command);
+        return;
+    }
+    while (reg_read(APIC_ICR) & ICR_PENDING)
+        cpu_relax();
+    reg_write(APIC_ICR_HIGH, apic_id << 24);
+    reg_write(APIC_ICR, command);
+}
+
+bool apic_reaches(uint32_t apic_id)
+{
+    return !page || apic_id < XAPIC_EVERYBODY;
+}
+
 void apic_send(uint32_t apic_id, unsigned vector)
 {
-    if (!page) {
-        msr_write(MSR_X2APIC_BASE + APIC_ICR / 16, (uint64_t)apic_id << 32 | vector);
-        return;
-    }
-    reg_write(APIC_ICR_HIGH, apic_id << 24);
-    reg_write(APIC_ICR, vector);
+    command_send(apic_id, vector);
 }
 
-static void command_others(uint32_t command)
+void apic_send_nmi(uint32_t apic_id)
 {
-    if (!page) {
-        msr_write(MSR_X2APIC_BASE + APIC_ICR / 16, ICR_OTHERS | ICR_ASSERT | command);
-        return;
-    }
-    reg_write(APIC_ICR_HIGH, 0);
-    reg_write(APIC_ICR, ICR_OTHERS | ICR_ASSERT | command);
+    command_send(apic_id, ICR_ASSERT | ICR_NMI);
 }
 
-void apic_send_init_to_others(void)
+static void command_send_to(uint32_t apic_id, uint32_t command)
 {
-    command_others(ICR_INIT);
+    if (apic_id == APIC_OTHERS)
+        command_send(0, ICR_OTHERS | ICR_ASSERT | command);
+    else
+        command_send(apic_id, ICR_ASSERT | command);
 }
 
-void apic_send_startup_to_others(unsigned start_page)
+void apic_send_init(uint32_t apic_id)
 {
-    command_others(ICR_STARTUP | start_page);
+    command_send_to(apic_id, ICR_INIT);
+}
+
+void apic_send_startup(uint32_t apic_id, unsigned start_page)
+{
+    command_send_to(apic_id, ICR_STARTUP | start_page);
 }

@@ -12,9 +12,12 @@ void apic_eoi(void);
 /* One-shot: interrupt VECTOR_TIMER when the TSC reaches `deadline` (at once if it has). */
 void apic_timer_arm(uint64_t deadline_tsc);
 void apic_timer_stop(void);
+bool apic_reaches(uint32_t apic_id); /* can messages name that CPU? */
 void apic_send(uint32_t apic_id, unsigned vector);
-/* To all CPUs but this one: back to their reset state; begin at `page` (below 256) in real mode. */
-void apic_send_init_to_others(void);
-void apic_send_startup_to_others(unsigned page);
+void apic_send_nmi(uint32_t apic_id);
+/* To one CPU, or to all but this one: back to its reset state; begin at `page` (below 256) in real mode. */
+#define APIC_OTHERS 0xffffffffu
+void apic_send_init(uint32_t apic_id);
+void apic_send_startup(uint32_t apic_id, unsigned page);
 
 #endif

@@ -10,6 +10,8 @@
 /* Is there a channel port here?  Without one, frames are dropped and logs go to COM1 as text. */
 bool channel_probe(void);
 void channel_send_of(unsigned sandbox, enum channel_type type, unsigned stream, const void *payload, size_t n);
+/* For a panic: from now on only this CPU's frames go out, whatever the others were doing. */
+void channel_seize(void);
 /* What is not about one sandbox (or about the only one). */
 void channel_send(enum channel_type type, unsigned stream, const void *payload, size_t n);
 

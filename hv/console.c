@@ -68,6 +68,14 @@ void log_backtrace(uint64_t rip, uint64_t rbp)
     }
 }
 
+/* Nobody else does anything any more, and what this CPU says goes out. */
+static void panic_begin(void)
+{
+    irq_disable();
+    channel_seize();
+    cpu_stop_others();
+}
+
 noreturn static void panic_finish(uint64_t rip, uint64_t rbp)
 {
     struct channel_exit how = {EXIT_HOST_CRASH, 0};
@@ -83,7 +91,7 @@ noreturn void panic(const char *fmt, ...)
     char text[200];
     va_list ap;
 
-    irq_disable();
+    panic_begin();
     va_start(ap, fmt);
     format_va(text, sizeof text, fmt, ap);
     va_end(ap);
@@ -96,6 +104,7 @@ noreturn void panic_at(const struct trap_frame *f, const char *fmt, ...)
     char text[200];
     va_list ap;
 
+    panic_begin();
     va_start(ap, fmt);
     format_va(text, sizeof text, fmt, ap);
     va_end(ap);

@@ -14,12 +14,14 @@
 #define GDT_DATA 0x00cf93000000ffffULL
 #define GDT_TSS_TYPE 0x89ULL
 #define EXCEPTION_STACK_PAGES 2
+#define STOP_SPIN 1000000u
 
 _Static_assert(offsetof(struct cpu, index) == CPU_INDEX_OFFSET, "hv/cpu_index.h");
 _Static_assert(sizeof(struct tss) == 104, "SDM vol. 3, 8.7");
 
 static struct cpu cpus[CPU_MAX];
 static unsigned count; /* atomic */
+static uint32_t stopping, stopped; /* atomic: the number + 1 of the CPU that stops the others; how many have stopped */
 
 unsigned cpu_count(void)
 {
@@ -52,6 +54,30 @@ void cpu_wake_idle(void)
         apic_send(cpus[i].apic_id, VECTOR_KICK);
         return;
     }
+}
+
+void cpu_halt_if_stopped(void)
+{
+    uint32_t who = __atomic_load_n(&stopping, __ATOMIC_RELAXED);
+
+    if (!who || who == cpu_index() + 1)
+        return;
+    __atomic_fetch_add(&stopped, 1, __ATOMIC_RELAXED);
+    for (;;)
+        cpu_halt();
+}
+
+void cpu_stop_others(void)
+{
+    uint32_t nobody = 0;
+
+    __atomic_compare_exchange_n(&stopping, &nobody, cpu_index() + 1, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+    cpu_halt_if_stopped(); /* another was first */
+    for (unsigned i = 0; i < cpu_count(); i++)
+        if (&cpus[i] != this_cpu())
+            apic_send_nmi(cpus[i].apic_id);
+    for (unsigned spin = 0; __atomic_load_n(&stopped, __ATOMIC_RELAXED) + 1 < cpu_count() && spin < STOP_SPIN; spin++)
+        cpu_relax();
 }
 
 static void kicked(void)

@@ -85,6 +85,12 @@ static inline void cpu_take_interrupts(void)
 void cpu_interrupt(struct cpu *c, unsigned vector); /* another CPU, or the own one */
 /* Make an idle CPU, if there is one, look for work. */
 void cpu_wake_idle(void);
+/*
+ * The machine is lost: halt all other CPUs, whatever they do, by NMI.  A CPU that does the same a moment later halts in it.
+ * The second takes part in that: called wherever an NMI arrives.
+ */
+void cpu_stop_others(void);
+void cpu_halt_if_stopped(void);
 /* Own stacks for exceptions that must not trust the current one.  Needs the page allocator. */
 int cpu_init_stacks(void) must_check;
 

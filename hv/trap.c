@@ -93,6 +93,7 @@ void trap_handle(struct trap_frame *f)
     if (msr_fault_fixed(f))
         return;
     if (f->vector == VECTOR_NMI) {
+        cpu_halt_if_stopped();
         log_warn("trap: NMI at %#llx", (unsigned long long)f->rip);
         return;
     }

@@ -2,6 +2,7 @@
  * Exceptions that exit, but for #UD, the gate's door (vmexit/loop.c goes to it directly).  #DB and #AC exit only so that they cannot be delivered for ever, and are
  * given back; an NMI or machine check is the machine's own.
  */
+#include "hv/cpu.h"
 #include "hv/vcpu.h"
 #include "lib/log.h"
 #include "lib/x86.h"
@@ -45,6 +46,7 @@ enum exit_outcome exit_exception(struct vcpu *v)
     uint32_t info = (uint32_t)vmcs_read(VMCS_EXIT_EVENT);
 
     if ((info & EVENT_TYPE_MASK) == EVENT_NMI) {
+        cpu_halt_if_stopped();
         log_warn("NMI while a sandbox ran");
         nmi_unblock();
         return EXIT_RETRY;

@@ -14,12 +14,12 @@
 #include "guest_kernel/core/cpu.h"
 #include "guest_kernel/core/fpu.h"
 #include "guest_kernel/core/ipi.h"
-#include "guest_kernel/core/madt.h"
 #include "guest_kernel/core/paging.h"
 #include "guest_kernel/core/sched.h"
 #include "guest_kernel/core/stacks.h"
 #include "guest_kernel/core/timers.h"
 #include "lib/log.h"
+#include "lib/madt.h"
 #include "lib/string.h"
 
 #define REACH_MAX MiB(2)

@@ -113,6 +113,7 @@ int boot_info_read(uint64_t start_info, struct boot_info *out)
     *out = (struct boot_info){.command_line = ""};
     if (!info || info->magic != PVH_MAGIC || info->version < 1)
         return -EINVAL;
+    out->rsdp = info->rsdp_paddr;
     reserve(&l, (uintptr_t)image_start - IMAGE_BASE, (uintptr_t)image_end - (uintptr_t)image_start);
     reserve(&l, start_info, sizeof *info);
     reserve(&l, info->memmap_paddr, info->memmap_entries * sizeof(struct pvh_memmap_entry));

@@ -11,6 +11,7 @@ struct boot_info {
     const char *command_line; /* never NULL */
     uint64_t bundle;          /* physical; 0: none */
     uint64_t bundle_size;
+    uint64_t rsdp;            /* ACPI's, physical; 0: the loader names none */
 };
 
 /* Maps RAM, gives the free part of it to the page allocator.  0, -EINVAL (no PVH start info) or -ENOMEM. */

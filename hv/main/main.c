@@ -13,7 +13,6 @@
 #include "hv/main/boot_info.h"
 #include "hv/main/options.h"
 #include "hv/main/sandboxes.h"
-#include "hv/main/selftest.h"
 #include "hv/paging.h"
 #include "hv/smp.h"
 #include "hv/tsc.h"
@@ -44,16 +43,6 @@ static void refuse_if(bool condition, const char *why)
     finish();
 }
 
-noreturn static void self_test(void)
-{
-    struct channel_exit how = {EXIT_STATUS, 0};
-
-    xstate_init();
-    selftest_run();
-    channel_send(CHANNEL_EXIT, 0, &how, sizeof how);
-    finish();
-}
-
 static void run_for_ever(void)
 {
     cpu_run(NULL);
@@ -78,13 +67,11 @@ noreturn void hv_main(uint64_t start_info)
     struct channel_hello hello = {.version = PROTOCOL_VERSION, .tsc_hz = tsc_hz(), .tsc = boot_tsc};
     channel_send(CHANNEL_HELLO, 0, &hello, sizeof hello);
     refuse_if(apic_init(), "boot: this CPU has no usable local APIC"); /* timers while idle */
-    if (options.self_test)
-        self_test();
     refuse_if(vmx_probe(why, sizeof why), why);
     xstate_init(); /* guests' vector state */
     hygiene_init(); /* what to flush between sandboxes */
     refuse_if(vmx_enable(), "boot: VMXON failed");
-    smp_start(run_for_ever, options.smt, true); /* all CPUs */
+    smp_start(run_for_ever, boot.rsdp, options.smt, true); /* all CPUs */
     alloc_fail_at(options.fail_allocation); /* counts from here: what boot needs is not a sandbox's matter */
     sandboxes_run(&boot, &options);
     finish();

@@ -23,8 +23,6 @@ static bool word_apply(struct word *w, struct options *o)
 
     if (strcmp(key, "tty") == 0)
         return spec_flag(value, &o->tty);
-    if (strcmp(key, "selftest") == 0)
-        return spec_flag(value, &o->self_test);
     if (strcmp(key, "smt") == 0)
         return spec_flag(value, &o->smt);
     if (strcmp(key, "failalloc") == 0)

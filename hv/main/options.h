@@ -10,7 +10,6 @@
 struct options {
     int log_level;
     bool tty;       /* standard input goes to the console, not to its own port */
-    bool self_test; /* check this hypervisor instead of running a sandbox */
     bool smt;       /* threads of one core may run different sandboxes at the same time */
     uint64_t fail_allocation;
     uint64_t repeat; /* make and end each sandbox this many times more; a test */

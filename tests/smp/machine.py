@@ -123,7 +123,8 @@ class Result:
         self.kernel_log, self.finished, self.seconds, self.host = {}, False, 0.0, b""
 
 
-def parse(raw, result):
+def parse(raw, result, see=None):
+    """Sorts the frames in `raw` into `result`; `see` is told the kind of each."""
     at = 0
     while True:
         at = raw.find(struct.pack("<I", FRAME_MAGIC), at)
@@ -135,6 +136,8 @@ def parse(raw, result):
             continue
         payload = raw[at + 12:at + 12 + length]
         at += 12 + length
+        if see:
+            see(kind)
         if kind == DATA:
             where = result.kernel_log if stream == KERNEL_LOG else result.output
             where[sandbox] = where.get(sandbox, b"") + payload

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "guest_kernel/core/madt.h"
+#include "lib/madt.h"
 
 #define MEMORY 8192
 #define RSDP 0x10
@@ -133,6 +133,16 @@ static void both_kinds_of_root_are_read(void **state)
     expect_three();
 }
 
+static void the_rsdp_is_found(void **state)
+{
+    tables(8, entries());
+    assert_int_equal(madt_find_rsdp(0, MEMORY, reach), RSDP);
+    assert_int_equal(madt_find_rsdp(RSDP + 16, MEMORY, reach), 0);
+    assert_int_equal(madt_find_rsdp(0, RSDP + 16, reach), 0); /* it would not end in there */
+    memory[RSDP + 9] ^= 1;
+    assert_int_equal(madt_find_rsdp(0, MEMORY, reach), 0);
+}
+
 static void nothing_there_is_no_error(void **state)
 {
     assert_int_equal(madt_read(0, reach, &cpus), -ENOENT);
@@ -200,6 +210,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_kinds_of_root_are_read),
+        cmocka_unit_test(the_rsdp_is_found),
         cmocka_unit_test(nothing_there_is_no_error),
         cmocka_unit_test(each_damaged_byte_is_survived),
         cmocka_unit_test(lengths_are_not_believed),

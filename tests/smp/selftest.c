@@ -1,15 +1,24 @@
 /*
- * See hv/main/selftest.h.  All CPUs go through the same list of tests, with a barrier before each.
+ * The hypervisor checks what needs no VT-x, on all CPUs at the same time: allocators, interrupts between CPUs, timers, run
+ * queues with made-up vCPUs, frames; and that a panic stops the other CPUs.  A boot of its own, linked with the hypervisor's
+ * sources, meant for QEMU's multi-threaded TCG, where CPUs really run at once: tests/smp/selftest.py.
+ *
+ * All CPUs go through the same list of tests, with a barrier before each.  A wrong result panics.  Words of the command
+ * line: "panic": after the tests, the last CPU panics while the others send frames; "no-acpi": do not look for its tables.
  */
-#include "hv/main/selftest.h"
-
 #include "hv/alloc.h"
+#include "hv/apic.h"
 #include "hv/channel.h"
+#include "hv/console.h"
 #include "hv/cpu.h"
+#include "hv/main/boot_info.h"
+#include "hv/paging.h"
 #include "hv/schedule.h"
 #include "hv/smp.h"
 #include "hv/timer_run.h"
+#include "hv/tsc.h"
 #include "hv/vpid.h"
+#include "hv/xstate.h"
 #include "lib/format.h"
 #include "lib/log.h"
 #include "lib/string.h"
@@ -277,28 +286,68 @@ static void tests_all(void)
     barrier_wait(8);
 }
 
+static bool panics; /* the word of the command line */
+
+/* Frames without an end, until this CPU is stopped; the last one panics in the midst of that. */
+noreturn static void panic_while_others_talk(void)
+{
+    char text[64];
+
+    for (unsigned i = 0;; i++) {
+        int n = format(text, sizeof text, "talk %u\n", i);
+        if (cpu_index() == cpus_in_all - 1 && i == FRAMES)
+            panic("selftest: on purpose");
+        channel_send_of(cpu_index(), CHANNEL_DATA, STREAM_STDERR, text, (size_t)n);
+    }
+}
+
 static void other_cpu(void)
 {
     while (!__atomic_load_n(&cpus_in_all, __ATOMIC_ACQUIRE))
         cpu_relax();
     tests_all();
+    if (panics)
+        panic_while_others_talk();
     for (;;)
         cpu_halt();
 }
 
-void selftest_run(void)
+static void tests_run(uint64_t rsdp)
 {
     struct memory_stats before, after;
 
     irq_set_handler(VECTOR_TEST, interrupt_received);
-    smp_start(other_cpu, true, false);
+    smp_start(other_cpu, rsdp, true, false);
     mocks_make();
     memory_stats(&before);
     __atomic_store_n(&cpus_in_all, cpu_count(), __ATOMIC_RELEASE);
     tests_all();
     turns_check();
+    if (panics)
+        panic_while_others_talk();
     memory_stats(&after);
     if (before.free_pages + before.slab_pages != after.free_pages + after.slab_pages || before.objects != after.objects)
         panic("selftest: memory was lost");
     log_warn("selftest: passed on %u CPUs, %u turns of %u made-up vCPUs", cpu_count(), turns_in_all, MOCK_VCPUS);
+}
+
+noreturn void hv_main(uint64_t start_info);
+
+noreturn void hv_main(uint64_t start_info)
+{
+    static struct boot_info boot;
+    struct channel_exit how = {EXIT_STATUS, 0};
+
+    cpu_init(0);
+    paging_init();
+    log_init();
+    log_level = LOG_DEBUG;
+    if (boot_info_read(start_info, &boot) || cpu_init_stacks() || tsc_init() || apic_init())
+        panic("selftest: this machine cannot be used");
+    xstate_init();
+    panics = strstr(boot.command_line, "panic");
+    tests_run(strstr(boot.command_line, "no-acpi") ? start_info : boot.rsdp);
+    channel_send(CHANNEL_EXIT, 0, &how, sizeof how);
+    channel_send(CHANNEL_BYE, 0, NULL, 0);
+    machine_stop();
 }

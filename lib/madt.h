@@ -2,8 +2,8 @@
  * The CPUs of the machine, as ACPI's MADT lists them (ACPI 6.5 sections 5.2.5 to 5.2.12).  Pure: reads tables through a
  * function of the caller's, believes none of their lengths, keeps nothing.
  */
-#ifndef GUEST_KERNEL_CORE_MADT_H
-#define GUEST_KERNEL_CORE_MADT_H
+#ifndef LIB_MADT_H
+#define LIB_MADT_H
 
 #include "lib/compiler.h"
 
@@ -23,5 +23,8 @@ typedef const void *madt_reach(uint64_t phys, uint64_t n);
  * the way to it is damaged (checksum, length).  *out is empty then.
  */
 int madt_read(uint64_t rsdp_phys, madt_reach *reach, struct madt_cpus *out) must_check;
+
+/* Where firmware left the RSDP in [start, end), which are multiples of 16 (5.2.5.1); 0: nowhere. */
+uint64_t madt_find_rsdp(uint64_t start, uint64_t end, madt_reach *reach) must_check;
 
 #endif

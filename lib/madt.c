@@ -1,7 +1,7 @@
 /*
  * See madt.h.
  */
-#include "guest_kernel/core/madt.h"
+#include "lib/madt.h"
 
 #include <asm-generic/errno.h>
 
@@ -10,6 +10,7 @@
 #define TABLE_SIZE_MAX MiB(1) /* more is not believed */
 
 #define RSDP_V1_SIZE 20
+#define RSDP_ALIGNMENT 16
 #define MADT_LOCAL_APIC 0
 #define MADT_LOCAL_X2APIC 9
 #define MADT_ENABLED BIT(0)
@@ -80,12 +81,17 @@ static const struct table_header *table_at(uint64_t phys, madt_reach *reach)
     return t && sum_is_zero(t, length) ? t : NULL;
 }
 
+static bool is_rsdp(const struct rsdp *r)
+{
+    return r && !memcmp(r->signature, "RSD PTR ", sizeof r->signature) && sum_is_zero(r, RSDP_V1_SIZE);
+}
+
 /* Where the root table is, and how wide its entries are.  0: no good. */
 static uint64_t root_table(uint64_t rsdp_phys, madt_reach *reach, size_t *entry_size)
 {
     const struct rsdp *r = rsdp_phys ? reach(rsdp_phys, RSDP_V1_SIZE) : NULL;
 
-    if (!r || memcmp(r->signature, "RSD PTR ", sizeof r->signature) || !sum_is_zero(r, RSDP_V1_SIZE))
+    if (!is_rsdp(r))
         return 0;
     *entry_size = sizeof(uint32_t);
     if (r->revision < 2)
@@ -165,4 +171,12 @@ int madt_read(uint64_t rsdp_phys, madt_reach *reach, struct madt_cpus *out)
         return 0;
     }
     return -ENOENT;
+}
+
+uint64_t madt_find_rsdp(uint64_t start, uint64_t end, madt_reach *reach)
+{
+    for (uint64_t at = start; at + RSDP_V1_SIZE <= end; at += RSDP_ALIGNMENT)
+        if (is_rsdp(reach(at, RSDP_V1_SIZE)))
+            return at;
+    return 0;
 }
