@@ -47,6 +47,27 @@ void ept_destroy(struct ept *e)
     e->root = NULL;
 }
 
+static void table_visit(const uint64_t *table, unsigned level, uint64_t gpa, ept_see *see, void *context)
+{
+    for (uint64_t i = 0; i < ENTRIES; i++) {
+        uint64_t at = gpa | i << (PAGE_SHIFT + INDEX_BITS * level), below = table[i] & ENTRY_ADDRESS;
+        if (!(table[i] & EPT_ALL))
+            continue;
+        if (level > 0)
+            table_visit(phys_to_virt(below), level - 1, at, see, context);
+        else
+            see(context, at, below, table[i] & EPT_ALL);
+    }
+}
+
+void ept_visit(struct ept *e, ept_see *see, void *context)
+{
+    uint64_t flags = spin_lock_irqsave(&e->lock);
+
+    table_visit(e->root, LEVELS - 1, 0, see, context);
+    spin_unlock_irqrestore(&e->lock, flags);
+}
+
 uint64_t ept_pointer(const struct ept *e, bool accessed_dirty)
 {
     return virt_to_phys(e->root) | POINTER_WRITE_BACK | POINTER_LEVELS |

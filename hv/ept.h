@@ -40,6 +40,9 @@ uint64_t ept_pointer(const struct ept *e, bool accessed_dirty); /* for the VMCS 
 
 /* Map one 4 KiB page; `owned` pages are freed with the VM.  0, -ENOMEM, or -EEXIST if something is mapped there. */
 int ept_map(struct ept *e, uint64_t gpa, uint64_t hpa, uint64_t permissions, bool owned) must_check;
+/* Tells `see` of every page that is mapped, by ascending address, with the lock held; hpa and permissions (EPT_*). */
+typedef void ept_see(void *context, uint64_t gpa, uint64_t hpa, uint64_t permissions);
+void ept_visit(struct ept *e, ept_see *see, void *context);
 /* The host's address (direct map) of the mapped byte, or NULL. */
 void *ept_lookup(struct ept *e, uint64_t gpa);
 /* As ept_lookup, and backs the page with a zeroed one if nothing is there; NULL: no memory. */

@@ -25,6 +25,8 @@ static bool word_apply(struct word *w, struct options *o)
         return spec_flag(value, &o->tty);
     if (strcmp(key, "smt") == 0)
         return spec_flag(value, &o->smt);
+    if (strcmp(key, "maps") == 0)
+        return spec_flag(value, &o->maps);
     if (strcmp(key, "failalloc") == 0)
         return spec_number(value, UINT64_MAX, &o->fail_allocation);
     if (strcmp(key, "repeat") == 0)

@@ -11,6 +11,7 @@ struct options {
     int log_level;
     bool tty;       /* standard input goes to the console, not to its own port */
     bool smt;       /* threads of one core may run different sandboxes at the same time */
+    bool maps;      /* when a sandbox ends, log which memory each has; a test */
     uint64_t fail_allocation;
     uint64_t repeat; /* make and end each sandbox this many times more; a test */
     struct sandbox_spec sandbox; /* the only one, if the bundle has no specs; its strings point into the text that was parsed */

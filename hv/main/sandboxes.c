@@ -8,6 +8,7 @@
 #include "hv/alloc.h"
 #include "hv/channel.h"
 #include "hv/cpu.h"
+#include "hv/main/memory_map.h"
 #include "hv/main/sandbox.h"
 #include "hv/vm.h"
 #include "lib/cpio.h"
@@ -24,6 +25,7 @@ static const struct boot_info *boot;
 static struct sandbox *sandboxes[SANDBOX_MAX]; /* NULL: gone, or never there */
 static unsigned count, running;
 static uint64_t made;
+static bool maps; /* the option */
 
 static struct spinlock ended_lock = SPINLOCK_INIT; /* a leaf */
 static struct vm *ended; /* ended_lock: VMs without vCPUs, to be destroyed */
@@ -116,9 +118,19 @@ static bool start(struct sandbox *s)
     return true;
 }
 
+static void maps_log(void)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (sandboxes[i] && sandboxes[i]->vm)
+            memory_map_log(sandboxes[i]->vm);
+}
+
 static void reap(struct vm *vm)
 {
     struct sandbox *s = vm->sandbox;
+
+    if (maps)
+        maps_log();
     struct channel_exit how = sandbox_finish(s);
 
     running--;
@@ -241,6 +253,7 @@ void sandboxes_run(const struct boot_info *b, const struct options *o)
     struct memory_stats before;
 
     boot = b;
+    maps = o->maps;
     sandbox_init(o->tty);
     vm_set_gone(vm_ended);
     channel_set_events(&events);

@@ -7,6 +7,7 @@ Prints a line a case and, last, "N passed, N failed".  The cases are below; with
 """
 import argparse
 import os
+import re
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -45,9 +46,10 @@ def start(options, boxes, **how):
             members[name] = read(f"{options.build}/tests/guests/guest_{name}")
             members[f"sandbox/{i}"] = machine.spec(name=f"box{i}", kind="kernel", kernel=name, memory=16 << 20, **fields)
         else:
-            members[f"root{i}"] = shell(options, what)
-            members[f"sandbox/{i}"] = machine.spec(name=f"box{i}", kind="linux-abi", initrd=f"root{i}", memory=32 << 20,
-                                                   stats=1, cmdline="loglevel=1", **fields)
+            if "initrd" not in fields:
+                members[f"root{i}"] = shell(options, what)
+            fields = {"initrd": f"root{i}", "memory": 32 << 20, "stats": 1, "cmdline": "loglevel=1", **fields}
+            members[f"sandbox/{i}"] = machine.spec(name=f"box{i}", kind="linux-abi", **fields)
     return machine.run(options.build, members, **how)
 
 
@@ -70,6 +72,38 @@ def equal_outputs(options, count, cpus, vcpus):
     require("left" not in r.log, r.log)
     require(f"{count} made and ended" in r.log, r.log)
     return f"{r.seconds:.1f} s, ended in the order {r.order}"
+
+
+def pages(result):
+    """{sandbox: {page of the machine: writable?}}, of all that was mapped when the first sandbox ended."""
+    maps, seen, last = {}, set(), 0
+    for found in re.finditer(r"map: sandbox (\d+) (0x[0-9a-f]+) at (0x[0-9a-f]+) size (0x[0-9a-f]+) (\S+)", result.log):
+        box, gpa, hpa, size = int(found[1]), *(int(x, 16) for x in found.groups()[1:4])
+        if box < last: # the next one's end
+            break
+        last = box
+        require((box, gpa) not in seen, f"sandbox {box}: {gpa:#x} is mapped twice")
+        seen.add((box, gpa))
+        for page in range(hpa, hpa + size, machine.PAGE):
+            maps.setdefault(box, {})[page] = "w" in found[5]
+    return maps
+
+
+def disjoint(options, cpus):
+    """No page of the machine that one sandbox may write is another's, or the hypervisor's own."""
+    r = start(options, [("sleep 2; " + WORK, {}), (WORK, {}), (WORK, {"initrd": "root1", "cpus": 2}), ("guest:spin", {})], cpus=cpus,
+              words="loglevel=3 maps=1", until={1, 2}, timeout=200)
+    maps = pages(r)
+    require(set(maps) == {0, 1, 2, 3}, f"maps of {sorted(maps)}: {r.log[-1500:]}")
+    owners = {}
+    for box, own in maps.items():
+        for page in own:
+            owners.setdefault(page, []).append(box)
+    shared = {page: boxes for page, boxes in owners.items() if len(boxes) > 1 and any(maps[b][page] for b in boxes)}
+    require(not shared, f"{len(shared)} pages are shared: {[(hex(p), b) for p, b in shared.items()][:8]}")
+    image = [(physical, size) for kind, _, physical, _, size in machine.segments(read(f"{options.build}/trapline.elf")) if kind == 1]
+    require(not any(at <= page < at + size for at, size in image for page in owners), "a page of the hypervisor's image is mapped")
+    return f"{', '.join(str(len(own)) for own in maps.values())} pages, none that one may write is another's"
 
 
 def share(result, i):
@@ -120,6 +154,8 @@ CASES = {
     "eight-on-2": lambda o: equal_outputs(o, 8, 2, 1),
     "two-of-2": lambda o: equal_outputs(o, 2, 1, 2),
     "two-of-4-on-2": lambda o: equal_outputs(o, 2, 2, 4),
+    "disjoint": lambda o: disjoint(o, 1),
+    "disjoint-on-2": lambda o: disjoint(o, 2),
     "neighbours": lambda o: neighbours(o, 1),
     "neighbours-on-2": lambda o: neighbours(o, 2),
     "weights": weights,
