@@ -167,6 +167,11 @@ unsigned file_poll(struct file *f, struct poll_table *t)
     return f->ops->poll ? f->ops->poll(f, t) : POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
 }
 
+int file_permission(struct file *f, unsigned may)
+{
+    return inode_permission(f->inode, may); /* MAY_* are the same bits */
+}
+
 int file_stat(struct file *f, struct stat *out)
 {
     if (f->inode) {

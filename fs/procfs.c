@@ -25,6 +25,7 @@ struct node {
     unsigned mode;
     uint32_t parent;
     int (*show)(struct text *t);
+    int *number, min, max; /* of a setting; show is NULL then */
     const char *target; /* of a symbolic link; "self" and "thread-self" are made at each reading */
 };
 
@@ -68,7 +69,8 @@ static uint32_t node_add(uint32_t parent, const char *name, size_t length, unsig
     return node_count++;
 }
 
-int procfs_register(const char *name, unsigned mode, int (*show)(struct text *t))
+/* A new node, its directories made; NULL: no room. */
+static struct node *make_node(const char *name, unsigned mode)
 {
     uint32_t parent = ROOT_NODE;
     const char *slash;
@@ -78,20 +80,63 @@ int procfs_register(const char *name, unsigned mode, int (*show)(struct text *t)
         if (n == NO_NODE)
             n = node_add(parent, name, (size_t)(slash - name), S_IFDIR | 0555);
         if (n == NO_NODE)
-            return -ENOSPC;
+            return NULL;
         parent = n;
         name = slash + 1;
     }
     uint32_t n = node_add(parent, name, strlen(name), S_IFREG | (mode & S_PERMISSIONS));
-    if (n == NO_NODE)
+    return n == NO_NODE ? NULL : &nodes[n];
+}
+
+int procfs_register(const char *name, unsigned mode, int (*show)(struct text *t))
+{
+    struct node *n = make_node(name, mode);
+
+    if (!n)
         return -ENOSPC;
-    nodes[n].show = show;
+    n->show = show;
+    return 0;
+}
+
+int procfs_register_number(const char *name, int *value, int min, int max)
+{
+    struct node *n = make_node(name, 0644);
+
+    if (!n)
+        return -ENOSPC;
+    n->number = value;
+    n->min = min;
+    n->max = max;
     return 0;
 }
 
 int procfs_static_show(unsigned index, struct text *t)
 {
-    return nodes[index].show(t);
+    if (nodes[index].show)
+        return nodes[index].show(t);
+    text_printf(t, "%d\n", __atomic_load_n(nodes[index].number, __ATOMIC_RELAXED));
+    return 0;
+}
+
+int procfs_static_set(unsigned index, char *text)
+{
+    const struct node *n = &nodes[index];
+    unsigned long long value;
+
+    if (!n->number)
+        return -EIO; /* Linux says so in this way */
+    while (*text == ' ' || *text == '\t' || *text == '\n')
+        text++;
+    for (size_t end = strlen(text); end && (text[end - 1] == '\n' || text[end - 1] == ' '); end--)
+        text[end - 1] = '\0';
+    bool negative = *text == '-';
+    if (string_to_u64(text + negative, &value) || value > INT32_MAX)
+        return -EINVAL;
+    int number = negative ? -(int)value : (int)value;
+    if (number < n->min || number > n->max)
+        return -EINVAL;
+    __atomic_store_n(n->number, number, __ATOMIC_RELAXED);
+    return 0;
 }
 
 /* Owners follow the process; a process that is gone leaves what was read last. */

@@ -56,5 +56,7 @@ int procfs_file_link_text(struct file *f, char *buf, size_t size); /* what /proc
 
 /* procfs.c: the text of a static node */
 int procfs_static_show(unsigned index, struct text *t);
+/* Set it by what was written; the text may be changed.  0, -EINVAL, -EIO: it cannot be set. */
+int procfs_static_set(unsigned index, char *text);
 
 #endif

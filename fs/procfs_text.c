@@ -78,10 +78,24 @@ static long text_read(struct file *f, struct io_iter *it, uint64_t *position)
     return n;
 }
 
-/* Nothing here can be set by writing; Linux says so in this way. */
-static long text_write_refused(struct file *f, struct io_iter *it, uint64_t *position)
+/* Settings, by one write from the start; what comes later in the file is ignored, as on Linux. */
+static long setting_write(struct file *f, struct io_iter *it, uint64_t *position)
 {
-    return -EIO;
+    char text[32];
+    size_t n = it->remaining;
+
+    if (proc_kind(f->inode) != PROC_STATIC)
+        return -EIO;
+    if (n >= sizeof text)
+        return -EINVAL;
+    if (iter_read(it, text, n) != n)
+        return -EFAULT;
+    text[n] = '\0';
+    int error = n && !*position ? procfs_static_set(proc_index(f->inode), text) : 0;
+    if (error)
+        return error;
+    *position += n;
+    return (long)n;
 }
 
 static long text_seek(struct file *f, int64_t offset, int whence)
@@ -92,7 +106,7 @@ static long text_seek(struct file *f, int64_t offset, int whence)
 const struct file_ops procfs_text_ops = {
     .open = text_open,
     .read = text_read,
-    .write = text_write_refused,
+    .write = setting_write,
     .seek = text_seek,
     .release = text_release,
 };

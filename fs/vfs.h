@@ -76,6 +76,7 @@ int vfs_open_exec(int dirfd, const char *path, int flags, struct file **out) mus
 int file_path(struct file *f, char *buf, size_t size); /* absolute, as the current task sees it: length or -errno */
 struct space_file *file_mapping(struct file *f);       /* of a regular file, no new reference; NULL: cannot be mapped */
 int file_stat(struct file *f, struct stat *out);
+int file_permission(struct file *f, unsigned may); /* S_IROTH, S_IWOTH, S_IXOTH: 0 or -EACCES for the current task */
 
 /* Character devices in devfs.  A name with slashes makes the directories; nodes of the same number made by mknod open
  * the same device: file.data is `device`. */
@@ -95,6 +96,8 @@ void text_printf(struct text *t, const char *fmt, ...) printf_like(2, 3);
 void text_write(struct text *t, const void *data, size_t n);
 
 int procfs_register(const char *name, unsigned mode, int (*show)(struct text *t)); /* /proc/NAME */
+/* /proc/NAME is a number that root may set to anything from min to max; *value is atomic. */
+int procfs_register_number(const char *name, int *value, int min, int max);
 struct procfs_pid_entry {      /* /proc/PID/NAME; all callbacks: 0 or -errno, -ESRCH when the process is gone */
     const char *name;
     unsigned mode;             /* S_IFREG, S_IFLNK; "fd", "fdinfo" and "task" are S_IFDIR and fs/'s own */

@@ -6,9 +6,11 @@
 
 #include <asm/errno.h>
 #include <linux/fcntl.h>
+#include <linux/personality.h>
 #include <linux/signal.h>
 
 #include "abi/syscalls.h"
+#include "fs/random.h"
 #include "fs/vfs.h"
 #include "guest_kernel/core/alloc.h"
 #include "guest_kernel/exec_image.h"
@@ -22,6 +24,7 @@
 #include "lib/string.h"
 
 #define SCRIPT_DEPTH_MAX 5 /* `#!` lines that name a script again, as Linux */
+#define STACK_LIMIT_SECURE MiB(8)
 
 union exec_head {
     Elf64_Ehdr elf;
@@ -39,7 +42,10 @@ struct exec {
     struct exec_strings *script_strings; /* NULL: not a script */
     struct exec_image image;
     struct cred cred;               /* after set-id bits */
-    bool set_id;
+    bool set_id;                    /* it runs as somebody else than the real user */
+    bool takes_id;                  /* a set-id bit counts */
+    bool unreadable;                /* it may be run but not read: its memory is not shown either */
+    bool hidden;                    /* the name in `name` will not lead there after the commit */
 };
 
 static int read_head(struct exec *e)
@@ -61,6 +67,8 @@ static int find_program(struct exec *e)
         struct script_line line;
         if (script_line_parse(e->head.text, (size_t)n, &line))
             return -ENOEXEC;
+        if (e->hidden)
+            return -ENOENT; /* the interpreter could not open the script */
         if (e->script_count == SCRIPT_DEPTH_MAX)
             return -ELOOP;
         e->scripts[e->script_count++] = line;
@@ -97,6 +105,8 @@ static int make_script_arguments(struct exec *e)
     if (!error)
         error = exec_strings_add(s, e->name);
     exec_strings_remove_first(e->strings);
+    if (!error && e->strings->charged - e->strings->start + exec_strings_size(s) > e->strings->limit)
+        error = -E2BIG;
     return error;
 }
 
@@ -111,6 +121,7 @@ static int collect_strings(struct exec *e, const struct exec_source *source)
     if (!error && !s->argc) { /* a program always gets a name (Linux since 5.18) */
         error = exec_strings_add(s, "");
         s->argc = 1;
+        s->charged += sizeof(uint64_t);
     }
     s->args_end = s->used;
     if (!error)
@@ -130,21 +141,44 @@ static int prepare_cred(struct exec *e)
     int error = file_stat(e->file, &st);
     if (error)
         return error;
-    if (!process_current()->no_new_privs) {
-        if (st.st_mode & S_ISUID)
-            e->cred.euid = st.st_uid;
-        if ((st.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
-            e->cred.egid = st.st_gid;
-    }
+    e->unreadable = file_permission(e->file, S_IROTH) != 0;
+    bool user = st.st_mode & S_ISUID, group = (st.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
+    e->takes_id = (user || group) && !process_current()->no_new_privs;
+    if (e->takes_id && user)
+        e->cred.euid = st.st_uid;
+    if (e->takes_id && group)
+        e->cred.egid = st.st_gid;
     e->cred.suid = e->cred.fsuid = e->cred.euid;
     e->cred.sgid = e->cred.fsgid = e->cred.egid;
     e->set_id = e->cred.uid != e->cred.euid || e->cred.gid != e->cred.egid;
     return 0;
 }
 
+static uint32_t new_personality(const struct exec *e)
+{
+    uint32_t kept = e->takes_id ? ~(uint32_t)PER_CLEAR_ON_SETID : UINT32_MAX;
+
+    return process_current()->personality & kept & ~(uint32_t)READ_IMPLIES_EXEC; /* as every 64-bit program on Linux */
+}
+
+static void choose_places(struct exec *e)
+{
+    struct exec_placement *place = &e->image.place;
+    int randomize = __atomic_load_n(&randomize_va_space, __ATOMIC_RELAXED);
+
+    random_bytes(&place->random, sizeof(place->random));
+    place->randomize = randomize && !(new_personality(e) & ADDR_NO_RANDOMIZE);
+    place->randomize_brk = place->randomize && randomize > 1;
+    place->stack_limit = process_limit(RLIMIT_STACK);
+    if (e->set_id)
+        place->stack_limit = MIN(place->stack_limit, STACK_LIMIT_SECURE);
+}
+
 static int build_image(struct exec *e)
 {
     struct exec_ids ids = {e->cred.uid, e->cred.euid, e->cred.gid, e->cred.egid, e->set_id};
+
+    choose_places(e);
     int error = exec_image_load(&e->image, e->file, &e->head.elf);
 
     if (error)
@@ -203,6 +237,15 @@ static void set_registers(struct pt_regs *regs, const struct exec_image *image)
     };
 }
 
+/* What a set-id program may be given is what it would get by itself. */
+static void limit_stack(struct process *p)
+{
+    uint64_t flags = spin_lock_irqsave(&p->signals.lock);
+
+    p->limits[RLIMIT_STACK].soft = MIN(p->limits[RLIMIT_STACK].soft, STACK_LIMIT_SECURE);
+    spin_unlock_irqrestore(&p->signals.lock, flags);
+}
+
 /* The point of no return is behind us: nothing here fails. */
 static void commit(struct exec *e)
 {
@@ -216,7 +259,8 @@ static void commit(struct exec *e)
     p->has_execed = true;
     p->shares_space = false;
     p->exit_signal = SIGCHLD;
-    p->not_dumpable = e->set_id;
+    p->not_dumpable = e->set_id || e->unreadable;
+    p->personality = new_personality(e);
     if (e->set_id)
         p->parent_death_signal = 0;
     task->cred = e->cred;
@@ -225,6 +269,8 @@ static void commit(struct exec *e)
     spin_unlock(&process_tree_lock);
     e->image.space = NULL;
 
+    if (e->set_id)
+        limit_stack(p);
     vfork_release(p);
     if (old)
         space_put(old);
@@ -262,6 +308,8 @@ static int set_name(struct exec *e, int dirfd, const char *path)
 {
     int n;
 
+    if (dirfd != AT_FDCWD && path[0] != '/')
+        e->hidden = fd_flags(dirfd, -1) > 0; /* FD_CLOEXEC */
     if (dirfd == AT_FDCWD || path[0] == '/')
         n = format(e->name, sizeof(e->name), "%s", path);
     else if (!path[0])

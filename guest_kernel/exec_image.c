@@ -1,6 +1,6 @@
 /*
  * Loading ELF64 files into a new address space: static programs (ET_EXEC, static-PIE) and programs with an interpreter
- * (PT_INTERP: the dynamic linker).  Addresses as Linux chooses them without randomisation.
+ * (PT_INTERP: the dynamic linker).  Addresses as Linux chooses them (exec_layout.h).
  */
 #include "guest_kernel/exec_image.h"
 
@@ -13,8 +13,9 @@
 #include "lib/elf.h"
 #include "lib/string.h"
 
-#define PIE_BASE 0x555555554000ULL /* two thirds of the user half, as Linux */
 #define INTERPRETER_PATH_MAX 4096
+
+int randomize_va_space = 2;
 
 struct segments { /* of one ELF file */
     struct file *file;
@@ -123,10 +124,18 @@ static int segments_map(struct space *space, const struct segments *s)
     return 0;
 }
 
-/* What /proc and brk need to know of the program's own segments. */
-static void note_layout(struct space *space, const struct segments *s)
+static const struct layout_random *random_of(const struct exec_image *image)
 {
-    struct space_layout *l = space_layout(space);
+    return image->place.randomize ? &image->place.random : NULL;
+}
+
+/*
+ * What /proc and brk need to know of the program's own segments.  A program that lies among the mappings would have no
+ * room for a break: it gets that of others.
+ */
+static void note_layout(struct exec_image *image, const struct segments *s, bool among_mappings)
+{
+    struct space_layout *l = space_layout(image->space);
     uint64_t brk = 0;
 
     l->code_start = UINT64_MAX;
@@ -143,7 +152,21 @@ static void note_layout(struct space *space, const struct segments *s)
         l->data_end = MAX(l->data_end, end);
         brk = MAX(brk, start + p->p_memsz);
     }
-    l->brk_start = l->brk = ALIGN_UP(brk, PAGE_SIZE);
+    brk = among_mappings ? LAYOUT_PROGRAM_BASE : ALIGN_UP(brk, PAGE_SIZE);
+    l->brk_start = l->brk = layout_brk(brk, image->place.randomize_brk ? &image->place.random : NULL);
+}
+
+/* The largest alignment that a segment asks for, a power of two. */
+static uint64_t alignment_of(const struct segments *s)
+{
+    uint64_t alignment = PAGE_SIZE;
+
+    for (unsigned i = 0; i < s->count; i++) {
+        uint64_t a = s->headers[i].p_align;
+        if (s->headers[i].p_type == PT_LOAD && !(a & (a - 1)))
+            alignment = MAX(alignment, a);
+    }
+    return alignment;
 }
 
 static const Elf64_Phdr *find_header(const struct segments *s, uint32_t type)
@@ -214,28 +237,28 @@ static int load_interpreter(struct exec_image *image, struct file *file)
     return error == -ENOEXEC ? -ELIBBAD : error;
 }
 
-/* Where mmap starts to search, downwards: below the room that the stack may grow into (Linux: mmap_base()). */
-static uint64_t choose_mmap_top(void)
+/* A program that is its own interpreter goes where interpreters go. */
+static int place_program(struct exec_image *image, struct segments *s, bool movable, bool interpreted)
 {
-    uint64_t gap = process_limit(RLIMIT_STACK), least = MiB(128), most = USER_END / 6 * 5;
-
-    gap = MIN(MAX(gap, least), most);
-    return ALIGN_DOWN(USER_END - gap, PAGE_SIZE);
+    if (movable && !interpreted)
+        return place_anywhere(image->space, s);
+    if (movable)
+        s->bias = layout_program_base(alignment_of(s), random_of(image)) - s->low;
+    return s->high > USER_END - s->bias ? -ENOMEM : 0;
 }
 
 static int load_all(struct exec_image *image, struct segments *s, const Elf64_Ehdr *head, struct file *interpreter)
 {
     const Elf64_Phdr *stack = find_header(s, PT_GNU_STACK);
+    bool movable = head->e_type == ET_DYN;
 
-    space_layout(image->space)->mmap_top = choose_mmap_top();
-    if (head->e_type == ET_DYN)
-        s->bias = PIE_BASE - s->low;
-    if (s->high > USER_END - s->bias)
-        return -ENOMEM;
-    int error = segments_map(image->space, s);
+    space_layout(image->space)->mmap_top = layout_mmap_top(image->place.stack_limit, random_of(image));
+    int error = place_program(image, s, movable, interpreter);
+    if (!error)
+        error = segments_map(image->space, s);
     if (error)
         return error;
-    note_layout(image->space, s);
+    note_layout(image, s, movable && !interpreter);
     image->program_entry = image->entry = s->bias + head->e_entry;
     image->phdr = phdr_address(s, head);
     image->phnum = head->e_phnum;
@@ -248,7 +271,7 @@ int exec_image_load(struct exec_image *image, struct file *file, const Elf64_Ehd
     struct file *interpreter = NULL;
     struct segments s;
 
-    *image = (struct exec_image){0};
+    *image = (struct exec_image){.place = image->place};
     int error = segments_read(&s, file, head);
     const Elf64_Phdr *p = error ? NULL : find_header(&s, PT_INTERP);
     if (p)

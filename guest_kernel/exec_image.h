@@ -9,6 +9,7 @@
 
 #include "fs/vfs.h"
 #include "guest_kernel/core/space.h"
+#include "guest_kernel/exec_layout.h"
 #include "guest_kernel/exec_strings.h"
 
 struct exec_ids { /* for the auxiliary vector, after set-id bits */
@@ -16,7 +17,16 @@ struct exec_ids { /* for the auxiliary vector, after set-id bits */
     bool secure;
 };
 
+/* Where the parts of an image go. */
+struct exec_placement {
+    struct layout_random random;
+    bool randomize;       /* stack, mmap, program, vDSO */
+    bool randomize_brk;
+    uint64_t stack_limit; /* RLIMIT_STACK */
+};
+
 struct exec_image {
+    struct exec_placement place; /* set before exec_image_load() */
     struct space *space;
     uint64_t entry;       /* where user mode starts: the interpreter's entry if there is one */
     uint64_t stack;       /* RSP then */
@@ -26,6 +36,8 @@ struct exec_image {
     uint16_t phnum;
     bool executable_stack;
 };
+
+extern int randomize_va_space; /* /proc/sys/kernel/randomize_va_space: 0, 1, 2 (the break too); atomic */
 
 /* Segments of an ELF file whose header is in `head`.  0 or -errno: -ENOEXEC, -ENOMEM, -EIO, -EINVAL ...  On failure
  * image->space is gone. */

@@ -21,9 +21,30 @@ struct script_line {
 /* Parses the first n bytes of a file.  0; -ENOEXEC: no `#!` line, no interpreter named, or its name is cut off. */
 int script_line_parse(const char *head, size_t n, struct script_line *out) must_check;
 
+/*
+ * What places a new image: one draw of the generator for an execve.  Functions that take a pointer to it take NULL for
+ * an image at the addresses that Linux gives it without randomisation.
+ */
+struct layout_random {
+    uint64_t mmap, program, stack, brk, vdso, unused;
+    uint8_t bytes[16]; /* AT_RANDOM */
+};
+
+uint64_t layout_stack_top(const struct layout_random *r); /* page aligned */
+uint64_t layout_stack_skew(const struct layout_random *r); /* for struct stack_layout */
+/* Where mmap starts to search, downwards: below the room that the stack may grow into. */
+uint64_t layout_mmap_top(uint64_t stack_limit, const struct layout_random *r);
+/* A position-independent program with an interpreter; alignment: a power of two, at least a page. */
+uint64_t layout_program_base(uint64_t alignment, const struct layout_random *r);
+#define LAYOUT_PROGRAM_BASE 0x555555554000ULL /* two thirds of the user half */
+uint64_t layout_brk(uint64_t end, const struct layout_random *r); /* end: of the program, page aligned */
+/* A place above the stack's first address for the vDSO: a wish, 0 for none. */
+uint64_t layout_vdso(uint64_t stack, uint64_t size, const struct layout_random *r);
+
 struct stack_layout {
     /* In: sizes with all NULs. */
     uint64_t top;
+    uint64_t skew; /* bytes left free below the strings */
     uint64_t strings_size; /* arguments, environment, executable's name, one after the other */
     uint64_t argc, envc;
     uint64_t aux_count; /* pairs, AT_NULL included */
@@ -36,9 +57,11 @@ struct stack_layout {
 void stack_layout_compute(struct stack_layout *l);
 
 /*
- * How much room arguments and environment may take: a quarter of the stack limit, at least 128 KiB, at most `cap`
- * (execve(2), "Limits on size of arguments and environment").
+ * How much room arguments and environment may take, with their pointers: a quarter of the stack limit, at most 6 MiB, at
+ * least 128 KiB (execve(2), "Limits on size of arguments and environment").
  */
-uint64_t exec_strings_limit(uint64_t stack_limit, uint64_t cap);
+#define EXEC_STRINGS_MAX MiB(6)
+uint64_t exec_strings_limit(uint64_t stack_limit);
+
 
 #endif

@@ -10,7 +10,6 @@
 #include "guest_kernel/exec_image.h"
 #include "guest_kernel/exec_layout.h"
 #include "guest_kernel/vdso.h"
-#include "fs/random.h"
 #include "lib/string.h"
 #include "lib/x86.h"
 
@@ -106,14 +105,14 @@ static void put_pointers(struct word_writer *w, const struct exec_strings *s, ui
 static int write_strings(struct exec_image *image, const struct exec_strings *script, const struct exec_strings *s,
                          const struct stack_layout *l)
 {
-    uint8_t random[16];
+    const uint8_t *random = image->place.random.bytes;
+    size_t random_size = sizeof(image->place.random.bytes);
 
-    random_bytes(random, sizeof(random));
     if (script && exec_strings_write(script, image->space, l->strings))
         return -ENOMEM;
     if (exec_strings_write(s, image->space, l->strings + exec_strings_size(script)) ||
         space_write(image->space, l->platform, PLATFORM, sizeof(PLATFORM)) != sizeof(PLATFORM) ||
-        space_write(image->space, l->random, random, sizeof(random)) != sizeof(random))
+        space_write(image->space, l->random, random, random_size) != random_size)
         return -ENOMEM;
     return 0;
 }
@@ -142,11 +141,13 @@ static int write_words(struct exec_image *image, const struct exec_strings *scri
     return w.failed ? -ENOMEM : 0;
 }
 
-static int map_stack(struct exec_image *image, uint64_t lowest)
+static int map_stack(struct exec_image *image, uint64_t lowest, uint64_t top)
 {
     uint32_t prot = PROT_READ | PROT_WRITE | (image->executable_stack ? PROT_EXEC : 0);
-    uint64_t start = ALIGN_DOWN(lowest, PAGE_SIZE) - STACK_ROOM;
-    long at = space_map(image->space, start, USER_END - start, prot,
+    uint64_t start = ALIGN_DOWN(lowest, PAGE_SIZE), size = MIN(top - start + STACK_ROOM, image->place.stack_limit);
+
+    start = MIN(start, top - ALIGN_DOWN(size, PAGE_SIZE));
+    long at = space_map(image->space, start, top - start, prot,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN | MAP_STACK, NULL, 0);
 
     if (at < 0)
@@ -170,8 +171,10 @@ static void note_layout(struct exec_image *image, const struct exec_strings *scr
 int exec_image_stack(struct exec_image *image, const struct exec_strings *script, const struct exec_strings *s,
                      const struct exec_ids *ids)
 {
+    const struct layout_random *random = image->place.randomize ? &image->place.random : NULL;
     struct stack_layout l = {
-        .top = USER_END,
+        .top = layout_stack_top(random),
+        .skew = layout_stack_skew(random),
         .strings_size = exec_strings_size(script) + exec_strings_size(s),
         .argc = s->argc + (script ? script->argc : 0),
         .envc = s->envc,
@@ -180,9 +183,9 @@ int exec_image_stack(struct exec_image *image, const struct exec_strings *script
     };
 
     stack_layout_compute(&l);
-    int error = map_stack(image, l.pointers);
+    int error = map_stack(image, l.pointers, l.top);
     if (!error)
-        error = vdso_map(image->space, &image->vdso);
+        error = vdso_map(image->space, l.strings, random, &image->vdso);
     if (!error)
         error = write_strings(image, script, s, &l);
     if (!error)

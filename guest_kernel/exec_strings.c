@@ -14,21 +14,35 @@
 
 #define STRING_MAX (32 * PAGE_SIZE) /* of one string, as Linux */
 
+/* They must fit into the stack, too. */
+static uint64_t strings_limit(uint64_t stack_limit)
+{
+    return MIN(exec_strings_limit(stack_limit), MAX(ALIGN_DOWN(stack_limit, PAGE_SIZE), PAGE_SIZE));
+}
+
 struct exec_strings *exec_strings_create(void)
 {
     struct exec_strings *s = mem_alloc_zero(sizeof(*s));
 
     if (s)
-        s->limit = exec_strings_limit(process_limit(RLIMIT_STACK), EXEC_STRINGS_PAGES * PAGE_SIZE);
+        s->limit = strings_limit(process_limit(RLIMIT_STACK));
     return s;
+}
+
+static struct page *page_at(const struct exec_strings *s, uint64_t index)
+{
+    return s->tables[index / EXEC_TABLE_PAGES][index % EXEC_TABLE_PAGES];
 }
 
 void exec_strings_free(struct exec_strings *s)
 {
     if (!s)
         return;
-    for (unsigned i = 0; i < EXEC_STRINGS_PAGES && s->pages[i]; i++)
-        page_put(s->pages[i]);
+    for (unsigned t = 0; t < EXEC_STRINGS_TABLES && s->tables[t]; t++) {
+        for (unsigned i = 0; i < EXEC_TABLE_PAGES && s->tables[t][i]; i++)
+            page_put(s->tables[t][i]);
+        mem_free(s->tables[t]);
+    }
     mem_free(s);
 }
 
@@ -36,13 +50,19 @@ void exec_strings_free(struct exec_strings *s)
 static char *room(struct exec_strings *s, size_t *available)
 {
     uint64_t index = s->used / PAGE_SIZE, offset = s->used % PAGE_SIZE;
+    struct page ***table = &s->tables[index / EXEC_TABLE_PAGES], **p;
 
-    if (!s->pages[index])
-        s->pages[index] = page_alloc(0);
-    if (!s->pages[index])
+    if (!*table)
+        *table = mem_alloc_zero(EXEC_TABLE_PAGES * sizeof(**table));
+    if (!*table)
+        return NULL;
+    p = &(*table)[index % EXEC_TABLE_PAGES];
+    if (!*p)
+        *p = page_alloc(0);
+    if (!*p)
         return NULL;
     *available = PAGE_SIZE - offset;
-    return (char *)page_address(s->pages[index]) + offset;
+    return (char *)page_address(*p) + offset;
 }
 
 static int charge(struct exec_strings *s, uint64_t bytes)
@@ -57,7 +77,7 @@ int exec_strings_add(struct exec_strings *s, const char *text)
 {
     size_t left = strlen(text) + 1, available;
 
-    if (charge(s, left + sizeof(uint64_t)))
+    if (charge(s, left))
         return -E2BIG;
     while (left) {
         char *to = room(s, &available);
@@ -129,7 +149,7 @@ int exec_strings_write(const struct exec_strings *s, struct space *space, uint64
 {
     for (uint64_t at = s->start; at < s->used;) {
         size_t offset = at % PAGE_SIZE, n = MIN(s->used - at, PAGE_SIZE - offset);
-        const char *from = (const char *)page_address(s->pages[at / PAGE_SIZE]) + offset;
+        const char *from = (const char *)page_address(page_at(s, at / PAGE_SIZE)) + offset;
         if (space_write(space, address, from, n) != n)
             return -ENOMEM;
         at += n;
@@ -141,7 +161,7 @@ int exec_strings_write(const struct exec_strings *s, struct space *space, uint64
 uint64_t exec_strings_next(const struct exec_strings *s, uint64_t offset)
 {
     for (;;) {
-        const char *page = page_address(s->pages[offset / PAGE_SIZE]);
+        const char *page = page_address(page_at(s, offset / PAGE_SIZE));
         const char *from = page + offset % PAGE_SIZE;
         const char *nul = memchr(from, '\0', PAGE_SIZE - offset % PAGE_SIZE);
         if (nul)

@@ -7,13 +7,14 @@
 
 #include "guest_kernel/core/user.h"
 
-#define EXEC_STRINGS_PAGES 512 /* 2 MiB: what Linux allows with its default stack limit */
+#define EXEC_STRINGS_TABLES 3
+#define EXEC_TABLE_PAGES 512 /* three tables hold the 6 MiB that Linux allows at most */
 
 struct page;
 struct space;
 
 struct exec_strings {
-    struct page *pages[EXEC_STRINGS_PAGES];
+    struct page **tables[EXEC_STRINGS_TABLES]; /* made as they are needed */
     uint64_t start;   /* first byte that counts: behind a removed first string */
     uint64_t used;    /* bytes, those before `start` included */
     uint64_t limit;   /* bytes, pointers counted */

@@ -17,6 +17,7 @@
 #include "guest_kernel/core/layout.h"
 #include "guest_kernel/core/space.h"
 #include "guest_kernel/exec.h"
+#include "guest_kernel/exec_image.h"
 #include "guest_kernel/init_spec.h"
 #include "guest_kernel/names.h"
 #include "guest_kernel/process.h"
@@ -328,6 +329,7 @@ void init_start(const struct boot_info *boot, const char *text, size_t size)
         init_report("bad field in %s: %s", INIT_SPEC_NAME, spec.bad ? spec.bad : "(the last has no end)");
         init_ended(STATUS_NOT_RUN);
     }
+    randomize_va_space = (int)MIN(boot_option_u64("aslr", 2), 2);
     if (spec.hostname)
         hostname_set(spec.hostname, strlen(spec.hostname));
     start_first();

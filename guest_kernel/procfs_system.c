@@ -11,6 +11,7 @@
 #include "guest_kernel/core/cpu.h"
 #include "guest_kernel/core/task.h"
 #include "guest_kernel/core/time.h"
+#include "guest_kernel/exec_image.h"
 #include "guest_kernel/names.h"
 #include "guest_kernel/process.h"
 #include "guest_kernel/procfs.h"
@@ -272,5 +273,7 @@ int procfs_system_register(void)
     random_bytes(boot_id, sizeof boot_id);
     for (size_t n = 0; n < ARRAY_SIZE(files) && !error; n++)
         error = procfs_register(files[n].name, 0444, files[n].show);
+    if (!error)
+        error = procfs_register_number("sys/kernel/randomize_va_space", &randomize_va_space, 0, 2);
     return error;
 }

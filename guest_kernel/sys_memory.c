@@ -6,18 +6,26 @@
 #include <asm/mman.h>
 #include <linux/fcntl.h>
 #include <linux/mman.h>
+#include <linux/personality.h>
 
 #include "abi/syscalls.h"
 #include "fs/vfs.h"
 #include "guest_kernel/core/space.h"
 #include "guest_kernel/core/task.h"
 #include "guest_kernel/core/user.h"
+#include "guest_kernel/process.h"
 
 #define RESIDENCE_CHUNK 512 /* pages that mincore looks at in one go */
 
 static struct space *current_space(void)
 {
     return task_current()->space;
+}
+
+/* READ_IMPLIES_EXEC of personality(2): what may be read may be run. */
+static uint32_t prot_by_personality(uint32_t prot)
+{
+    return prot & PROT_READ && process_current()->personality & READ_IMPLIES_EXEC ? prot | PROT_EXEC : prot;
 }
 
 long sys_brk(const struct syscall_args *args)
@@ -50,7 +58,7 @@ static long file_access_check(const struct file *f, uint32_t prot, uint32_t *fla
 
 static long map_file(const struct syscall_args *args, uint32_t flags)
 {
-    uint32_t prot = (uint32_t)args->a[2];
+    uint32_t prot = prot_by_personality((uint32_t)args->a[2]);
     struct file *f = fd_get((int)args->a[4]);
 
     if (!f)
@@ -82,7 +90,7 @@ long sys_mmap(const struct syscall_args *args)
         return map_file(args, flags);
     if ((flags & MAP_TYPE) == MAP_SHARED_VALIDATE)
         return -EINVAL;
-    return space_map(current_space(), args->a[0], args->a[1], (uint32_t)args->a[2], flags, NULL, 0);
+    return space_map(current_space(), args->a[0], args->a[1], prot_by_personality((uint32_t)args->a[2]), flags, NULL, 0);
 }
 
 long sys_munmap(const struct syscall_args *args)
@@ -96,7 +104,7 @@ long sys_mprotect(const struct syscall_args *args)
 
     if (prot & ~(uint64_t)(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM | PROT_GROWSDOWN))
         return -EINVAL;
-    return space_protect(current_space(), args->a[0], args->a[1], (uint32_t)prot);
+    return space_protect(current_space(), args->a[0], args->a[1], prot_by_personality((uint32_t)prot));
 }
 
 long sys_mremap(const struct syscall_args *args)

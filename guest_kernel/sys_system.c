@@ -2,6 +2,7 @@
  * The system as a whole: its names, its memory and age, its log, its end.
  */
 #include <asm/errno.h>
+#include <linux/personality.h>
 #include <linux/reboot.h>
 #include <linux/sysinfo.h>
 
@@ -10,6 +11,7 @@
 #include "guest_kernel/init.h"
 #include "guest_kernel/names.h"
 #include "guest_kernel/process.h"
+#include "lib/format.h"
 #include "lib/string.h"
 
 static struct spinlock names_lock = SPINLOCK_INIT; /* guards the two names */
@@ -42,11 +44,32 @@ void hostname_set(const char *name, size_t length)
     name_set(hostname, name, length);
 }
 
+/* 6.N is 2.6.(60 + N), for programs that know no later one. */
+static void rename_release(char *release, size_t size)
+{
+    const char *rest = SYSTEM_RELEASE;
+    unsigned minor = 0;
+
+    for (unsigned dots = 0; *rest && dots < 3; rest++) {
+        dots += *rest == '.';
+        if (dots == 3 || (*rest != '.' && (*rest < '0' || *rest > '9')))
+            break;
+        if (dots == 1 && *rest != '.')
+            minor = minor * 10 + (unsigned)(*rest - '0');
+    }
+    (void)format(release, size, "2.6.%u%s", 60 + minor, rest);
+}
+
 long sys_uname(const struct syscall_args *args)
 {
+    uint32_t personality = process_current()->personality;
     struct new_utsname names;
 
     names_get(&names);
+    if ((personality & PER_MASK) == PER_LINUX32)
+        (void)string_copy(names.machine, "i686", sizeof(names.machine));
+    if (personality & UNAME26)
+        rename_release(names.release, sizeof(names.release));
     return put_user(user(args->a[0]), names);
 }
 

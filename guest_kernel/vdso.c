@@ -11,6 +11,7 @@
 #include "guest_kernel/core/boot.h"
 #include "guest_kernel/core/clock_page.h"
 #include "guest_kernel/core/space.h"
+#include "guest_kernel/exec_layout.h"
 #include "lib/string.h"
 
 #define PAGES_MAX 3u
@@ -74,12 +75,13 @@ int vdso_init(void)
     return 0;
 }
 
-int vdso_map(struct space *s, uint64_t *address)
+int vdso_map(struct space *s, uint64_t stack, const struct layout_random *random, uint64_t *address)
 {
     *address = 0;
     if (!page_count)
         return 0;
-    long at = space_map(s, 0, page_count * PAGE_SIZE, PROT_READ, MAP_PRIVATE, &vdso_file, 0);
+    uint64_t size = page_count * PAGE_SIZE;
+    long at = space_map(s, layout_vdso(stack, size, random), size, PROT_READ, MAP_PRIVATE, &vdso_file, 0);
     if (at < 0)
         return (int)at;
     long text = space_map(s, (uint64_t)at + PAGE_SIZE, (page_count - 1) * PAGE_SIZE, PROT_READ | PROT_EXEC,

@@ -6,12 +6,13 @@
 
 #include "lib/compiler.h"
 
+struct layout_random;
 struct space;
 
 /* Make the pages; kernel option vdso=0 leaves them out.  0 or -ENOMEM. */
 int vdso_init(void) must_check;
 
-/* Map it.  *address for AT_SYSINFO_EHDR, 0 if there is none.  0 or -errno of space_map. */
-int vdso_map(struct space *s, uint64_t *address) must_check;
+/* Map it, near the stack that begins at `stack` if places are random.  *address for AT_SYSINFO_EHDR, 0 if there is none.  0 or -errno of space_map. */
+int vdso_map(struct space *s, uint64_t stack, const struct layout_random *random, uint64_t *address) must_check;
 
 #endif

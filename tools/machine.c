@@ -100,9 +100,8 @@ enum machine_kind machine_choose(const struct run_options *o)
 
 char *guest_command_line(const struct run_options *o)
 {
-    return must_format("loglevel=%d%s%s%s", o->verbose ? LOG_DEBUG : LOG_WARN, o->no_vdso ? " vdso=0" : "",
-                       o->guest_words ? " " : "",
-                       o->guest_words ? o->guest_words : "");
+    return must_format("loglevel=%d%s%s%s%s", o->verbose ? LOG_DEBUG : LOG_WARN, o->no_vdso ? " vdso=0" : "",
+                       o->no_aslr ? " aslr=0" : "", o->guest_words ? " " : "", o->guest_words ? o->guest_words : "");
 }
 
 char *hypervisor_command_line(const struct run_options *o)

@@ -19,7 +19,7 @@
 enum option_code {
     OPTION_MACHINE = 256, OPTION_TRACE, OPTION_TRACE_OUT, OPTION_TRACE_BINARY, OPTION_LAST, OPTION_NO_TRAP, OPTION_DENY,
     OPTION_MEMORY, OPTION_ENV, OPTION_WORKDIR, OPTION_USER, OPTION_ADD, OPTION_ROOT, OPTION_TIMEOUT, OPTION_VERBOSE,
-    OPTION_STATS, OPTION_SAVE_ROOT, OPTION_TOGGLE, OPTION_QEMU_MACHINE, OPTION_CPU, OPTION_HV_ARGS, OPTION_GUEST_ARGS, OPTION_NO_VDSO, OPTION_CLOCK,
+    OPTION_STATS, OPTION_SAVE_ROOT, OPTION_TOGGLE, OPTION_QEMU_MACHINE, OPTION_CPU, OPTION_HV_ARGS, OPTION_GUEST_ARGS, OPTION_NO_VDSO, OPTION_NO_ASLR, OPTION_CLOCK,
     OPTION_GUEST_KERNEL, OPTION_CPUS, OPTION_HOST_CPUS, OPTION_MANIFEST,
 };
 
@@ -31,6 +31,7 @@ static const struct option long_options[] = {
     {"last", no_argument, NULL, OPTION_LAST},
     {"no-trap", no_argument, NULL, OPTION_NO_TRAP},
     {"no-vdso", no_argument, NULL, OPTION_NO_VDSO},
+    {"no-aslr", no_argument, NULL, OPTION_NO_ASLR},
     {"deny", required_argument, NULL, OPTION_DENY},
     {"memory", required_argument, NULL, OPTION_MEMORY},
     {"cpus", required_argument, NULL, OPTION_CPUS},
@@ -83,6 +84,7 @@ static const char usage[] =
     "                                default: a minimal tree with the program, what it is linked with, /proc,\n"
     "                                /dev and /tmp\n"
     "      --save-root FILE          also write the root's cpio archive, as packed, to FILE\n"
+    "      --no-aslr                 programs, stacks and mappings at the same addresses in every run\n"
     "  -t, --tty                     give it a terminal instead of three pipes\n"
     "\n"
     "System calls:\n"
@@ -186,6 +188,7 @@ static void parse_one(struct run_options *o, int code)
     case OPTION_LAST: o->last = true; break;
     case OPTION_NO_TRAP: o->no_trap = true; break;
     case OPTION_NO_VDSO: o->no_vdso = true; break;
+    case OPTION_NO_ASLR: o->no_aslr = true; break;
     case OPTION_CLOCK: o->virtual_clock = parse_clock(optarg); break;
     case OPTION_DENY: string_list_add(&o->denied, parse_deny(optarg)); break;
     case OPTION_MEMORY: require("--memory", optarg, value_memory(optarg, &o->memory)); break;

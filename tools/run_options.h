@@ -17,7 +17,7 @@ struct string_list {
 
 struct run_options {
     enum machine_kind machine;
-    bool trace, last, no_trap, no_vdso, virtual_clock, verbose, stats, tty;
+    bool trace, last, no_trap, no_vdso, no_aslr, virtual_clock, verbose, stats, tty;
     const char *trace_out;        /* text, NULL: standard error */
     const char *trace_binary;     /* raw records are saved here too; NULL: not */
     struct string_list denied;    /* "NR:ERRNO" or "NR:end" */

@@ -140,7 +140,8 @@ struct area *space_area_for_access(struct space *s, uint64_t va)
         return a;
     uint64_t start = ALIGN_DOWN(va, PAGE_SIZE);
     struct area *below = area_previous(a);
-    uint64_t lowest = below ? below->end + STACK_GUARD_GAP : SPACE_MIN_ADDRESS;
+    bool gap = below && below->prot && !(below->flags & MAP_GROWSDOWN);
+    uint64_t lowest = MAX(below ? below->end + (gap ? STACK_GUARD_GAP : 0) : 0, SPACE_MIN_ADDRESS);
 
     if (!(a->flags & MAP_GROWSDOWN) || start < lowest || a->end - start > task_limit(RLIMIT_STACK))
         return NULL;

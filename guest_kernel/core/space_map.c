@@ -37,8 +37,10 @@ static long map_place(struct space *s, uint64_t address, uint64_t size, uint32_t
             return -EEXIST;
         return (long)address;
     }
-    address = ALIGN_UP(address, PAGE_SIZE);
-    if (address >= SPACE_MIN_ADDRESS && address <= USER_END - size &&
+    address = ALIGN_DOWN(address, PAGE_SIZE);
+    if (address)
+        address = MAX(address, SPACE_MIN_ADDRESS);
+    if (address && address <= USER_END - size &&
         !area_overlaps_with_gaps(&s->areas, address, address + size))
         return (long)address;
     if (flags & MAP_32BIT) {

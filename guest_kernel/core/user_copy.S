@@ -63,8 +63,29 @@ user_zero_bytes:
 user_string_bytes:
     USER_OPEN
     xor %ecx, %ecx
+    movabs $0x0101010101010101, %r8
+    mov %r8, %r9
+    shl $7, %r9
 1:  cmp %rdx, %rcx
     je 3f
+    lea (%rsi, %rcx), %eax
+    test $7, %al
+    jnz 2f
+    lea 8(%rcx), %rax
+    cmp %rdx, %rax
+    ja 2f
+    /* Eight bytes without a NUL at a time; an aligned word never reaches into a page that its first byte is not in. */
+5:  mov (%rsi, %rcx), %r10
+    mov %r10, %r11
+    mov %r10, %rax
+    sub %r8, %r11
+    not %rax
+    and %rax, %r11
+    test %r9, %r11
+    jnz 2f
+    mov %r10, (%rdi, %rcx)
+    add $8, %rcx
+    jmp 1b
 2:  mov (%rsi, %rcx), %al
     mov %al, (%rdi, %rcx)
     test %al, %al
@@ -77,6 +98,7 @@ user_string_bytes:
 4:  mov $-1, %rcx
     jmp 3b
     FIXUP 2b, 4b
+    FIXUP 5b, 4b
 
     /*
      * int user_xsave(void *dst), ...: the vector state straight to and from user memory; 0, or -1 when that faults or

@@ -75,10 +75,49 @@ static void stack(void **state)
 
 static void string_limits(void **state)
 {
-    assert_int_equal(exec_strings_limit(MiB(8), MiB(2)), MiB(2));
-    assert_int_equal(exec_strings_limit(MiB(4), MiB(2)), MiB(1));
-    assert_int_equal(exec_strings_limit(0, MiB(2)), KiB(128));
-    assert_int_equal(exec_strings_limit(UINT64_MAX, MiB(2)), MiB(2));
+    assert_int_equal(exec_strings_limit(MiB(8)), MiB(2));
+    assert_int_equal(exec_strings_limit(MiB(4)), MiB(1));
+    assert_int_equal(exec_strings_limit(0), KiB(128));
+    assert_int_equal(exec_strings_limit(MiB(100)), MiB(6));
+    assert_int_equal(exec_strings_limit(UINT64_MAX), MiB(6));
+}
+
+static void fixed_places(void **state)
+{
+    assert_int_equal(layout_stack_top(NULL), 0x7ffffffff000);
+    assert_int_equal(layout_mmap_top(MiB(8), NULL), 0x7ffff7fff000);
+    assert_int_equal(layout_mmap_top(GiB(1), NULL), 0x7ffffffff000 - GiB(1) - MiB(1));
+    assert_int_equal(layout_mmap_top(UINT64_MAX, NULL) / GiB(1), 0x7ffffffff000 / 6 / GiB(1));
+    assert_int_equal(layout_program_base(4096, NULL), 0x555555554000);
+    assert_int_equal(layout_program_base(MiB(2), NULL), 0x555555400000);
+    assert_int_equal(layout_brk(0x601000, NULL), 0x601000);
+    assert_int_equal(layout_vdso(0x7fffffffe000, 0x2000, NULL), 0);
+}
+
+static void random_places(void **state)
+{
+    static const struct layout_random all = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, 0, {0}};
+    static const struct layout_random zero;
+    uint64_t stack = 0x7ffffffff000 - (0x3fffffULL << 12) - 0x1000;
+
+    assert_int_equal(layout_stack_top(&zero), 0x7ffffffff000);
+    assert_int_equal(layout_stack_top(&all), stack);
+    assert_int_equal(layout_stack_skew(&zero), 0);
+    assert_int_equal(layout_stack_skew(&all), 8176);
+    /* However they fall, the stack has its 8 MiB and the gap below it. */
+    assert_true(layout_mmap_top(MiB(8), &zero) < stack - MiB(8));
+    assert_int_equal(layout_mmap_top(MiB(8), &zero) - layout_mmap_top(MiB(8), &all), 0xfffffffULL << 12);
+    assert_int_equal(layout_program_base(4096, &all) - layout_program_base(4096, NULL), 0xfffffffULL << 12);
+    assert_true(layout_program_base(4096, &all) < layout_mmap_top(MiB(8), &all));
+    assert_true(layout_brk(0x601000, &all) - 0x601000 < MiB(32));
+    assert_int_equal(layout_vdso(0x7ffd00001234, 0x3000, &zero), 0x7ffd00002000);
+    assert_true(layout_vdso(0x7ffd00001234, 0x3000, &all) + 0x3000 <= 0x7ffd00200000);
+    assert_int_equal(layout_vdso(0x7ffd001ff000, 0x3000, &all), 0x7ffd001ff000);
+    for (unsigned i = 0; i < 64; i++) {
+        struct layout_random r = {.mmap = BIT(i), .program = BIT(i), .stack = BIT(i), .brk = BIT(i), .vdso = BIT(i)};
+        assert_int_equal((layout_stack_top(&r) | layout_mmap_top(MiB(8), &r) | layout_program_base(4096, &r) |
+                          layout_brk(0x601000, &r) | layout_vdso(0x7ffd00001234, 0x3000, &r)) % 4096, 0);
+    }
 }
 
 int main(void)
@@ -86,6 +125,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(script_lines), cmocka_unit_test(bad_lines),     cmocka_unit_test(long_lines),
         cmocka_unit_test(stack),        cmocka_unit_test(string_limits),
+        cmocka_unit_test(fixed_places), cmocka_unit_test(random_places),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
