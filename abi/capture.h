@@ -11,6 +11,8 @@
  *   - On a switch of tasks the guest stores pid, tid and `buffer` (GPA of the task's capture buffer, 0: none).
  *   - At each dispatch of a call the guest increments `dispatches`, and, when active, empties the task's buffer
  *     (used = 0, lost = 0).  The copy doors append items while the call runs.
+ *   - A call that a tracer (ptrace) has changed before it is dispatched is told by CAPTURE_CALL_CHANGED: it is recorded and
+ *     judged anew.  If it is refused, the guest lets it return that error; else it counts as one more dispatch.
  *   - The call is closed by the SYSRET exit, or, when it leaves the kernel by another way, by CAPTURE_CALL_CLOSE.
  *
  * VMCALL: RAX = number, RBX, RCX, RDX, RSI = arguments; RAX = 0 or -errno on return.  From CPL 0 only.
@@ -31,6 +33,7 @@
 #define CAPTURE_CALL_SIGNAL 0x54500003u    /* RBX: GVA (kernel) of the 128-byte siginfo about to be delivered */
 #define CAPTURE_CALL_TASK_NEW 0x54500004u  /* RBX: new tid, RCX: its pid, RDX: parent tid */
 #define CAPTURE_CALL_TASK_EXIT 0x54500005u /* RBX: wait status of the current task, which makes no more calls */
+#define CAPTURE_CALL_CHANGED 0x54500006u   /* RBX: number, RDI RSI RDX R10 R8 R9: arguments, RCX: where it returns to */
 
 struct capture_page {
     uint32_t version; /* CAPTURE_VERSION */

@@ -50,7 +50,26 @@ static enum exit_outcome call_end(struct vcpu *v, uint64_t next_rip)
     return EXIT_ENDED;
 }
 
-/* Whatever the segments were: 64-bit code needs no base, but the limit must go with the granularity of the new rights. */
+/* To the program too it is one call: its return closes the record that is made here. */
+long gate_changed(struct vcpu *v)
+{
+    const struct gate *g = &v->exits->gate;
+    uint32_t nr = (uint32_t)v->regs[REG_RBX];
+    uint16_t policy = nr < POLICY_CALLS ? g->policy[nr] : POLICY_REFLECT;
+
+    if (!g->trapped)
+        return 0;
+    v->regs[REG_RAX] = nr;
+    if (policy == POLICY_END) {
+        (void)call_end(v, v->regs[REG_RCX]);
+        return 0;
+    }
+    record_entry(v, v->regs[REG_RCX], policy != POLICY_REFLECT);
+    return policy == POLICY_REFLECT ? 0 : -(long)policy;
+}
+
+/* Whatever the segments were: 64-bit code needs no base, but the limit must go with the granularity of the new rights.
+ */
 static void segment_cs_flatten(void)
 {
     vmcs_write(VMCS_GUEST_CS_BASE, 0);
@@ -154,8 +173,8 @@ static void trap_end(struct vcpu *v)
 }
 
 /*
- * Only when the vCPU runs a program or sleeps: then every call that was entered on it has been dispatched, so entries and
- * the guest's own count agree at each switch, and calls in progress are those of sleeping tasks, all known.
+ * Only when the vCPU runs a program or sleeps: then every call that was entered on it has been dispatched, so entries
+ * and the guest's own count agree at each switch, and calls in progress are those of sleeping tasks, all known.
  */
 void gate_switch_if_wanted(struct vcpu *v)
 {

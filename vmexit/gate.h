@@ -93,6 +93,7 @@ void gate_close(struct vcpu *v, int64_t result);
 long gate_signal(struct vcpu *v, uint64_t siginfo);
 void gate_task_new(struct vcpu *v, uint32_t tid, uint32_t pid);
 void gate_task_exit(struct vcpu *v, uint32_t wait_status);
+long gate_changed(struct vcpu *v); /* registers as CAPTURE_CALL_CHANGED has them; may end the sandbox */
 
 /* Dispatches that the guest counted while trapped, up to now. */
 uint64_t gate_dispatches(const struct vm *vm);

@@ -103,8 +103,8 @@ void capture_append_cut(uint64_t address, const void *bytes, size_t kept, size_t
     }
     struct capture_item *item = (struct capture_item *)(void *)(b->items + b->used);
 
-    *item = (struct capture_item){address, (uint32_t)MIN(total, (size_t)UINT32_MAX), (uint16_t)kept,
-                                  (uint16_t)direction};
+    *item =
+        (struct capture_item){address, (uint32_t)MIN(total, (size_t)UINT32_MAX), (uint16_t)kept, (uint16_t)direction};
     memcpy(item->bytes, bytes, kept);
     b->used += (uint32_t)size;
 }
@@ -113,6 +113,23 @@ void capture_close(long result)
 {
     if (capture_active())
         hypervisor_call(CAPTURE_CALL_CLOSE, (uint64_t)result, 0, 0);
+}
+
+long capture_changed(const struct syscall_args *args, uint64_t rip)
+{
+    register uint64_t r10 __asm__("r10") = args->a[3], r8 __asm__("r8") = args->a[4], r9 __asm__("r9") = args->a[5];
+    long result = CAPTURE_CALL_CHANGED;
+
+    if (!capture_active())
+        return 0;
+    __asm__ volatile("vmcall"
+                     : "+a"(result)
+                     : "b"(args->nr), "c"(rip), "D"(args->a[0]), "S"(args->a[1]), "d"(args->a[2]), "r"(r10), "r"(r8),
+                       "r"(r9)
+                     : "memory");
+    if (!result)
+        capture_begin(capture_page(), task_current());
+    return result;
 }
 
 void capture_signal(const void *siginfo)

@@ -6,6 +6,7 @@
 #define GUEST_KERNEL_CORE_CAPTURE_H
 
 #include "abi/capture.h"
+#include "abi/syscalls.h"
 #include "guest_kernel/core/cpu.h"
 #include "guest_kernel/core/task.h"
 #include "lib/compiler.h"
@@ -46,6 +47,9 @@ static inline void capture_dispatch(struct task *t)
     if (unlikely(p))
         capture_begin(p, t);
 }
+
+/* A traced call has been changed before it runs.  0, or the error that the hypervisor wants it to return instead. */
+long capture_changed(const struct syscall_args *args, uint64_t rip) must_check;
 
 /* For the floors above: a signal is about to be delivered (128 bytes of siginfo); a task begins, ends. */
 void capture_signal(const void *siginfo);
