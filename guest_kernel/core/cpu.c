@@ -7,6 +7,7 @@
 #include <asm/ptrace.h>
 
 #include "guest_kernel/core/alloc.h"
+#include "guest_kernel/core/return.h"
 #include "guest_kernel/core/task.h"
 #include "guest_kernel/core/trap.h"
 #include "lib/log.h"
@@ -17,6 +18,7 @@ _Static_assert(offsetof(struct cpu, kernel_stack_top) == CPU_STACK_TOP, "cpu_off
 _Static_assert(offsetof(struct cpu, user_rsp) == CPU_USER_RSP, "cpu_offsets.h");
 _Static_assert(offsetof(struct cpu, capture) == CPU_CAPTURE, "cpu_offsets.h");
 _Static_assert(offsetof(struct cpu, index) == CPU_INDEX, "cpu_offsets.h");
+_Static_assert(offsetof(struct cpu, dispatch) == CPU_DISPATCH, "cpu_offsets.h");
 _Static_assert(offsetof(struct task, work) == TASK_WORK, "cpu_offsets.h");
 _Static_assert(offsetof(struct pt_regs, r11) == REGS_R11, "cpu_offsets.h");
 _Static_assert(offsetof(struct pt_regs, rax) == REGS_RAX, "cpu_offsets.h");
@@ -176,6 +178,7 @@ void cpu_init_early(uint32_t index)
 
 void cpu_init_syscall(void)
 {
+    this_cpu()->dispatch = syscall_dispatch;
     msr_write(MSR_STAR, (uint64_t)USER32_CS << 48 | (uint64_t)KERNEL_CS << 32);
     msr_write(MSR_LSTAR, (uintptr_t)syscall_entry);
     msr_write(MSR_FMASK, SYSCALL_FLAG_MASK);

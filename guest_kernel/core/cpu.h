@@ -16,6 +16,7 @@
 struct task;
 struct space;
 struct capture_page;
+struct pt_regs;
 
 /* Intel SDM vol. 3 figure 8-11. */
 struct tss {
@@ -41,8 +42,9 @@ struct cpu {
     uint64_t user_rsp;         /* scratch of the SYSCALL entry */
     struct capture_page *capture; /* NULL: no hypervisor that wants one */
     uint32_t index;
-
     uint32_t apic_id;
+    bool (*dispatch)(struct pt_regs *); /* what SYSCALL enters: syscall_dispatch() or syscall_dispatch_traced() */
+
     bool interrupted_user; /* the interrupt that is being handled stopped user mode */
     struct task *idle;
     struct task *user_owner;      /* whose vector state and bases are in this CPU, if its vector_cpu says so too */

@@ -11,6 +11,7 @@
 #define CPU_USER_RSP 24
 #define CPU_CAPTURE 32
 #define CPU_INDEX 40
+#define CPU_DISPATCH 48
 
 /* struct task */
 #define TASK_WORK 16

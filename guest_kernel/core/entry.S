@@ -1,6 +1,7 @@
 /*
- * SYSCALL: onto the kernel stack, struct pt_regs as Linux has it, C, and back.  syscall_dispatch() says whether SYSRET
- * may be used: then RIP and RFLAGS stand in RCX and R11 already (as Linux, both are lost to the program).
+ * SYSCALL: onto the kernel stack, struct pt_regs as Linux has it, C, and back.  The function that the
+ * CPU's `dispatch` names (return.h) says whether SYSRET may be used: then RIP and RFLAGS stand in RCX and R11 already (as
+ * Linux, both are lost to the program).
  * Interrupts are off here, so that nothing comes between while GS or RSP are the user's.
  */
 #include "guest_kernel/core/cpu_offsets.h"
@@ -36,7 +37,7 @@ syscall_entry:
     push %r15
     mov %rsp, %rdi
     xor %ebp, %ebp
-    call syscall_dispatch
+    call *%gs:CPU_DISPATCH
     test %al, %al
     jz user_return
     pop %r15

@@ -21,6 +21,9 @@
 #define FXSAVE_SIZE 512
 #define FCW_INITIAL 0x37f
 #define MXCSR_INITIAL 0x1f80
+#define MXCSR_MASK_DEFAULT 0xffbf /* where FXSAVE stores 0 (SDM vol. 1 section 11.6.6) */
+#define X87_REGISTERS_SIZE 128
+#define XMM_REGISTERS_SIZE 256
 
 struct xsave_area {
     uint16_t fcw, fsw;
@@ -314,4 +317,71 @@ int fpu_restore_user(uint64_t user_address)
         return user_xrstor((const void *)user_address) ? -EINVAL : 0;
     task_reset_fpu(); /* what the short form does not hold */
     return user_fxrstor((const void *)user_address) ? -EINVAL : 0;
+}
+
+size_t fpu_set_size(bool extended)
+{
+    return !extended ? FXSAVE_SIZE : features ? state_size : 0;
+}
+
+void fpu_set_read(const struct task *t, void *out, bool extended)
+{
+    struct xsave_area *copy = out;
+
+    memcpy(out, t->xsave, fpu_set_size(extended));
+    memset(&copy->sw, 0, sizeof copy->sw);
+    if (extended)
+        memcpy(&copy->sw, &features, sizeof features);
+}
+
+/* What XRSTOR checks (SDM vol. 1 section 13.8.1). */
+static bool set_is_valid(const struct task *t, const struct xsave_area *in, bool extended)
+{
+    uint32_t mask = t->xsave->mxcsr_mask ? t->xsave->mxcsr_mask : MXCSR_MASK_DEFAULT;
+
+    if (in->mxcsr & ~mask)
+        return false;
+    if (!extended)
+        return true;
+    for (size_t i = 0; i < ARRAY_SIZE(in->header_reserved); i++)
+        if (in->header_reserved[i])
+            return false;
+    return !(in->xstate_bv & ~features) && !in->xcomp_bv;
+}
+
+/* Components that the header leaves out are in their initial state, whatever lies in their place. */
+static void absent_clear(struct xsave_area *a)
+{
+    if (!(a->xstate_bv & BIT(0))) {
+        memset(a, 0, offsetof(struct xsave_area, mxcsr));
+        memset(a->registers, 0, X87_REGISTERS_SIZE);
+        a->fcw = FCW_INITIAL;
+    }
+    if (!(a->xstate_bv & BIT(1)))
+        memset(a->registers + X87_REGISTERS_SIZE, 0, XMM_REGISTERS_SIZE);
+    for (unsigned i = 2; i < 63; i++) {
+        if (!(features & ~a->xstate_bv & BIT(i)))
+            continue;
+        struct cpuid_regs r = cpuid_count(0xd, i); /* EAX bytes at EBX */
+        if (r.ebx < state_size && r.eax <= state_size - r.ebx)
+            memset((uint8_t *)a + r.ebx, 0, r.eax);
+    }
+}
+
+int fpu_set_write(struct task *t, const void *in, bool extended)
+{
+    struct xsave_area *a = t->xsave;
+
+    if (!set_is_valid(t, in, extended))
+        return -EINVAL;
+    uint32_t mask = a->mxcsr_mask;
+
+    memcpy(a, in, fpu_set_size(extended));
+    a->mxcsr_mask = mask;
+    if (extended)
+        absent_clear(a);
+    else if (features)
+        a->xstate_bv |= BIT(0) | BIT(1);
+    t->vector_cpu = UINT32_MAX; /* what a CPU still has of it is old */
+    return 0;
 }

@@ -20,4 +20,13 @@ void fpu_switch(struct task *prev, struct task *next);
 /* si_code of the pending x87 or SIMD exception of the current task. */
 int fpu_exception_code(bool simd);
 
+/*
+ * The vector state of a task that is off its CPU, as ptrace(2) and core files have it: the FXSAVE area, or (extended) the
+ * XSAVE area in the standard format with XCR0 in its software bytes.  Size 0: there is no such set.  Writing what the
+ * CPU would refuse: -EINVAL.
+ */
+size_t fpu_set_size(bool extended);
+void fpu_set_read(const struct task *t, void *out, bool extended);
+int fpu_set_write(struct task *t, const void *in, bool extended) must_check;
+
 #endif

@@ -458,10 +458,26 @@ void task_continue(struct task *t)
     sched_wake(t, BIT(TASK_STOPPED));
 }
 
-void task_stop(void)
+void task_stop_while(const bool *stopped)
 {
-    sched_set_state(TASK_STOPPED);
-    sched_switch();
+    for (;;) {
+        sched_set_state(TASK_STOPPED);
+        if (!__atomic_load_n(stopped, __ATOMIC_ACQUIRE))
+            break;
+        sched_switch();
+    }
+    sched_set_state(TASK_RUNNING);
+}
+
+/* The lock is held over a switch: who finds it free and the task off its queue finds the registers saved. */
+bool task_is_parked(const struct task *t)
+{
+    uint64_t flags;
+    struct run_queue *q = queue_lock(t, &flags);
+    bool parked = !t->on_queue;
+
+    spin_unlock_irqrestore(&q->lock, flags);
+    return parked;
 }
 
 void task_yield(void)

@@ -42,7 +42,7 @@ struct space *space_create(void)
         slab_free(space_cache, s);
         return NULL;
     }
-    s->refs = 1;
+    s->refs = s->holders = 1;
     mutex_init(&s->lock);
     RB_INIT(&s->areas);
     s->layout.mmap_top = USER_END - GiB(1); /* execve says better */
@@ -87,7 +87,27 @@ void space_put(struct space *s)
     space_unlock(s);
     assert(!__atomic_load_n(&s->cpus, __ATOMIC_ACQUIRE)); /* who runs on it has a reference */
     page_table_destroy(s->root);
-    slab_free(space_cache, s);
+    space_release(s);
+}
+
+void space_hold(struct space *s)
+{
+    __atomic_fetch_add(&s->holders, 1, __ATOMIC_RELAXED);
+}
+
+void space_release(struct space *s)
+{
+    if (__atomic_sub_fetch(&s->holders, 1, __ATOMIC_ACQ_REL) == 0)
+        slab_free(space_cache, s);
+}
+
+bool space_get_live(struct space *s)
+{
+    uint32_t refs = __atomic_load_n(&s->refs, __ATOMIC_RELAXED);
+
+    while (refs && !__atomic_compare_exchange_n(&s->refs, &refs, refs + 1, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        continue;
+    return refs;
 }
 
 struct space_layout *space_layout(struct space *s)

@@ -57,6 +57,13 @@ struct space;
 struct space *space_create(void) must_check; /* one reference */
 void space_get(struct space *s);
 void space_put(struct space *s);
+/*
+ * For those who may come back later: what is held keeps its identity, but not its contents, when its last user is gone.
+ * space_get_live() says whether there is still one, and takes a reference then.
+ */
+void space_hold(struct space *s);
+void space_release(struct space *s);
+bool space_get_live(struct space *s) must_check;
 /* For fork: same areas, private pages shared copy-on-write.  NULL: no memory, nothing changed. */
 struct space *space_clone(struct space *s) must_check;
 
@@ -81,6 +88,7 @@ struct space_layout {
     uint64_t stack_top;
     uint64_t code_start, code_end, data_start, data_end;
     uint64_t arg_start, arg_end, env_start, env_end;
+    uint64_t auxv_start, auxv_end; /* the auxiliary vector, its end included */
     uint64_t mmap_top; /* mmap searches downwards from here */
 };
 struct space_layout *space_layout(struct space *s);
@@ -89,6 +97,13 @@ long space_name_area(struct space *s, uint64_t address, const char *static_name)
 /* Read or write another space's memory (/proc/PID/cmdline, execve's new stack): bytes done. */
 size_t space_read(struct space *s, uint64_t address, void *dst, size_t n);
 size_t space_write(struct space *s, uint64_t address, const void *src, size_t n);
+/*
+ * The same as a debugger does it: SPACE_FORCE also reads what is mapped without rights, and writes to any private
+ * mapping, on copies of the pages (Linux's FOLL_FORCE).
+ */
+#define SPACE_WRITE 1u
+#define SPACE_FORCE 2u
+size_t space_access(struct space *s, uint64_t address, void *buffer, size_t n, unsigned how);
 
 void space_counts(struct space *s, struct space_counts *out);
 /* Call fn for each area in order with the lock held; stops when it returns false. */

@@ -7,17 +7,26 @@
 #include "guest_kernel/core/task.h"
 #include "lib/string.h"
 
+static bool is_accessible(const struct area *a, unsigned how)
+{
+    bool write = how & SPACE_WRITE;
+
+    if (a->prot & (write ? PROT_WRITE : PROT_READ | PROT_WRITE | PROT_EXEC))
+        return true;
+    return (how & SPACE_FORCE) && !(write && (a->flags & MAP_SHARED));
+}
+
 /* The page of va, present for the access, in the direct map; NULL: not accessible.  Lock held. */
-static char *page_access(struct space *s, uint64_t va, bool write)
+static char *page_access(struct space *s, uint64_t va, unsigned how)
 {
     struct area *a = area_at(&s->areas, va);
 
-    if (!a || !(a->prot & (write ? PROT_WRITE : PROT_READ | PROT_WRITE | PROT_EXEC)) || space_resolve(s, a, va, write))
+    if (!a || !is_accessible(a, how) || space_resolve(s, a, va, how & SPACE_WRITE))
         return NULL;
     return page_address(pte_page(*page_table_find(s->root, va)));
 }
 
-static size_t access_range(struct space *s, uint64_t address, char *buffer, size_t n, bool write)
+size_t space_access(struct space *s, uint64_t address, void *buffer, size_t n, unsigned how)
 {
     size_t done = 0;
 
@@ -29,14 +38,14 @@ static size_t access_range(struct space *s, uint64_t address, char *buffer, size
         uint64_t va = address + done;
         size_t offset = va & (PAGE_SIZE - 1);
         size_t piece = MIN(n - done, PAGE_SIZE - offset);
-        char *page = page_access(s, va, write);
+        char *page = page_access(s, va, how);
 
         if (!page)
             break;
-        if (write)
-            memcpy(page + offset, buffer + done, piece);
+        if (how & SPACE_WRITE)
+            memcpy(page + offset, (char *)buffer + done, piece);
         else
-            memcpy(buffer + done, page + offset, piece);
+            memcpy((char *)buffer + done, page + offset, piece);
         done += piece;
     }
     space_unlock(s);
@@ -45,12 +54,12 @@ static size_t access_range(struct space *s, uint64_t address, char *buffer, size
 
 size_t space_read(struct space *s, uint64_t address, void *dst, size_t n)
 {
-    return access_range(s, address, dst, n, false);
+    return space_access(s, address, dst, n, 0);
 }
 
 size_t space_write(struct space *s, uint64_t address, const void *src, size_t n)
 {
-    return access_range(s, address, (char *)(uintptr_t)src, n, true);
+    return space_access(s, address, (char *)(uintptr_t)src, n, SPACE_WRITE);
 }
 
 void space_for_each(struct space *s, bool (*fn)(const struct area *a, void *context), void *context)

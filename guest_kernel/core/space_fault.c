@@ -89,12 +89,14 @@ static int resolve_absent(struct space *s, struct area *a, uint64_t va, bool wri
 
     if (writable && area_is_writable_now(a))
         value |= PTE_WRITE | PTE_DIRTY;
+    else if (write) /* a debugger's: a copy, which differs from the file */
+        value |= PTE_DIRTY;
     page_table_set(entry, value);
     s->resident_pages++;
     return 0;
 }
 
-/* A write to a page that is there and was not writable. */
+/* A write to a page that is there and was not writable; where only a debugger may write, it stays so for the program. */
 static int resolve_write(struct space *s, struct area *a, uint64_t va, uint64_t *entry)
 {
     struct page *p = pte_page(*entry);
@@ -102,8 +104,10 @@ static int resolve_write(struct space *s, struct area *a, uint64_t va, uint64_t 
                (p != zero_page && __atomic_load_n(&p->refs, __ATOMIC_ACQUIRE) == 1);
     struct tlb_gather gather;
 
+    uint64_t rights = area_is_writable_now(a) ? PTE_WRITE | PTE_DIRTY : PTE_DIRTY;
+
     if (own) {
-        *entry |= PTE_WRITE | PTE_DIRTY;
+        *entry |= rights;
         tlb_flush_here(va);
         return 0;
     }
@@ -111,7 +115,7 @@ static int resolve_write(struct space *s, struct area *a, uint64_t va, uint64_t 
 
     if (!copy)
         return -ENOMEM;
-    *entry = page_phys(copy) | area_pte_flags(a) | PTE_WRITE | PTE_DIRTY;
+    *entry = page_phys(copy) | area_pte_flags(a) | rights;
     tlb_gather_init(&gather, s);
     tlb_gather_note(&gather, va);
     tlb_gather_add(&gather, p);

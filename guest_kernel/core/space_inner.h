@@ -18,7 +18,8 @@
 #define SPACE_MIN_ADDRESS 0x10000 /* Linux's mmap_min_addr */
 
 struct space {
-    uint32_t refs; /* atomic */
+    uint32_t refs;    /* atomic: users */
+    uint32_t holders; /* atomic: of this structure; all users together are one */
     LIST_ENTRY(space) all_link; /* spaces_lock (space.c) */
 
     struct mutex lock; /* guards the rest */

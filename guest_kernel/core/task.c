@@ -101,6 +101,7 @@ void task_free(struct task *t)
     stack_free(t->kernel_stack);
     if (t->xsave)
         fpu_destroy(t);
+    mem_free(t->debug);
     if (t->capture)
         page_put(page_of_address(t->capture));
     slab_free(task_cache, t);
@@ -160,6 +161,17 @@ void task_switched(struct pt_regs *regs)
 {
     if (task_ops && task_ops->switched)
         task_ops->switched(regs);
+}
+
+bool task_call_entered(struct pt_regs *regs)
+{
+    return !task_ops || !task_ops->call_entered || task_ops->call_entered(regs);
+}
+
+void task_call_left(struct pt_regs *regs)
+{
+    if (task_ops && task_ops->call_left)
+        task_ops->call_left(regs);
 }
 
 uint64_t task_limit(unsigned resource)

@@ -26,10 +26,16 @@ struct xsave_area;
 /* TASK_NEW: made, not started: no wake-up starts it early. */
 enum task_state { TASK_RUNNING, TASK_INTERRUPTIBLE, TASK_UNINTERRUPTIBLE, TASK_STOPPED, TASK_DEAD, TASK_NEW };
 
+/* Bits of task.tell_switch: who wants TASK_SWITCHED. */
+#define TELL_RSEQ BIT(0)
+#define TELL_CALLS BIT(1) /* its calls are traced: a CPU it comes to must know (return.h) */
+#define TELL_DEBUG BIT(2) /* it has debug registers, which a CPU it comes to must load */
+
 /* Bits of task.work: looked at on every return to user mode. */
 #define TASK_NEED_RESCHED BIT(0)
 #define TASK_SIGNAL BIT(1) /* a signal may be deliverable: core clears it and calls task_ops.signal_work */
 #define TASK_SWITCHED BIT(3) /* was switched away from since it last ran user code, and wants to know (tell_switch) */
+#define TASK_CALL_LEAVE BIT(4) /* a traced call has its result, or one has been traced meanwhile */
 #define TASK_IRET BIT(2)   /* leave by IRET, which restores every register: after sigreturn, execve, a closed call */
 
 struct cred { /* of a task, changed by itself only */
@@ -57,7 +63,7 @@ struct task {
     bool on_queue;
     bool moves;                   /* to another CPU, by sched_finish_switch() */
     uint64_t allowed;             /* CPUs it may run on; guarded by its run queue's lock */
-    bool tell_switch;             /* set TASK_SWITCHED on each switch away; written by the task itself */
+    uint32_t tell_switch;         /* TELL_*, 0: no TASK_SWITCHED on switches away; the task's own, or its tracer's while stopped */
     RB_ENTRY(task) ready_link;    /* in the run queue, as the next three (core/fair.h) */
     uint64_t ready_number;
     uint64_t virtual_ns;
@@ -85,6 +91,8 @@ struct task {
     user_ptr clear_tid;           /* set_tid_address; 0: none */
     struct capture_buffer *capture; /* one page, NULL: none could be had */
     uint64_t call_nr;             /* of the system call in progress, ~0: none */
+    struct debug_registers *debug; /* core/debug.h, NULL: never any; the task's own, or its tracer's, as the next */
+    uint64_t debug_status;        /* DR6 as the program's tracer sees it, reserved bits 0 */
     void *upper;                  /* struct thread of guest_kernel/, NULL in kernel threads */
     void *net_drop;               /* net/rights.c: the files it is about to close, NULL: none */
 
@@ -123,8 +131,10 @@ static inline void task_relax(void)
     if (unlikely(__atomic_load_n(&task_current()->work, __ATOMIC_RELAXED) & TASK_NEED_RESCHED))
         task_yield();
 }
-void task_stop(void);            /* current sleeps in TASK_STOPPED until task_continue() */
+/* The current task sleeps in TASK_STOPPED while *stopped; who clears it (atomic) calls task_continue(). */
+void task_stop_while(const bool *stopped);
 void task_continue(struct task *t);
+bool task_is_parked(const struct task *t); /* off its CPU, and all registers saved */
 /*
  * The current task's end: switches away for good.  `dead` is called later in another task's context, when the stack is
  * no longer in use; it may task_free().
@@ -155,16 +165,26 @@ struct task_ops {
     void (*signal_work)(struct pt_regs *regs);
     /* After TASK_SWITCHED, before returning to user mode and before signal_work; interrupts on. */
     void (*switched)(struct pt_regs *regs);
+    /*
+     * A call of a task that wanted it (task_trace_calls) begins: false if it is not to run.  It may sleep, and change
+     * registers; interrupts on.  Later, whatever became of it, its result is in RAX.
+     */
+    bool (*call_entered)(struct pt_regs *regs);
+    void (*call_left)(struct pt_regs *regs);
     /* A synchronous fault of user mode: send the signal.  si_code, address and trap number as Linux has them. */
     void (*user_fault)(int signal, int si_code, uint64_t address, int trap, uint64_t error_code);
     /* Soft limit RLIMIT_* of the current process; NULL: none.  core asks for AS, DATA, STACK, MEMLOCK. */
     uint64_t (*limit)(unsigned resource);
 };
+/* The current task's calls go through task_ops.call_entered and call_left from now on, or no more. */
+void task_trace_calls(bool on);
 void task_set_ops(const struct task_ops *ops);
 /* What core uses of them; safe before task_set_ops(). */
 void task_user_fault(int signal, int si_code, uint64_t address, int trap, uint64_t error_code);
 void task_signal_work(struct pt_regs *regs);
 void task_switched(struct pt_regs *regs);
+bool task_call_entered(struct pt_regs *regs);
+void task_call_left(struct pt_regs *regs);
 /* The call in progress has its result in *regs: the trace is told now.  Before its task's signals are. */
 void task_close_call(const struct pt_regs *regs);
 uint64_t task_limit(unsigned resource); /* UINT64_MAX: unlimited */

@@ -9,6 +9,7 @@
 
 #include "guest_kernel/core/apic.h"
 #include "guest_kernel/core/cpu.h"
+#include "guest_kernel/core/debug.h"
 #include "guest_kernel/core/fixup.h"
 #include "guest_kernel/core/fpu.h"
 #include "guest_kernel/core/irq_dispatch.h"
@@ -19,8 +20,6 @@
 #include "lib/log.h"
 
 #define ENTRY_SIZE 16 /* bytes of code per vector in trap_entry.S */
-#define DR6_NOTHING 0xffff0ff0ULL
-#define DR6_SINGLE_STEP BIT(14)
 #define GATE_PRESENT (1ULL << 47)
 #define GATE_INTERRUPT (0xeULL << 40)
 #define GATE_DPL3 (3ULL << 45)
@@ -114,23 +113,13 @@ struct user_signal {
     bool at_rip; /* si_addr is the instruction, else 0 */
 };
 
-/* Single step or ICEBP: there are no watchpoints.  DR6 collects, so it is cleared (SDM vol. 3 section 18.2.3). */
-static int debug_code(void)
-{
-    uint64_t dr6;
-
-    __asm__ volatile("mov %%dr6, %0" : "=r"(dr6));
-    __asm__ volatile("mov %0, %%dr6" : : "r"(DR6_NOTHING));
-    return dr6 & DR6_SINGLE_STEP ? TRAP_TRACE : TRAP_BRKPT;
-}
-
-static struct user_signal user_signal_of(unsigned vector)
+static struct user_signal user_signal_of(unsigned vector, struct pt_regs *regs)
 {
     switch (vector) {
     case TRAP_DIVIDE:
         return (struct user_signal){SIGFPE, FPE_INTDIV, true};
     case TRAP_DEBUG:
-        return (struct user_signal){SIGTRAP, debug_code(), true};
+        return (struct user_signal){SIGTRAP, debug_exception(regs), true};
     case TRAP_BREAKPOINT:
         return (struct user_signal){SIGTRAP, SI_KERNEL, false};
     case TRAP_INVALID_OPCODE:
@@ -159,8 +148,10 @@ static void user_trap(struct pt_regs *regs, unsigned vector, uint64_t error, uin
             task_user_fault(r.signal, r.code, cr2, TRAP_PAGE_FAULT, error);
         return;
     }
-    struct user_signal s = user_signal_of(vector);
+    struct user_signal s = user_signal_of(vector, regs);
 
+    if (vector == TRAP_DEBUG && !s.code)
+        return;
     task_user_fault(s.signal, s.code, s.at_rip ? regs->rip : 0, (int)vector, error);
 }
 

@@ -101,7 +101,8 @@ user_return:
 /*
  * Debug exceptions come on a stack of their own too: a CPU may deliver the single step of a SYSCALL after the call, at
  * syscall_entry, where RSP and GS are the program's.  That one is dropped: TF is masked by then, and the program gets
- * its trap after the call.  From user mode the frame is carried over to the task's stack, since a signal handler may
+ * its trap after the call.  So is a watchpoint on user memory that the kernel touches: as on Linux, only the program's
+ * own accesses count.  From user mode the frame is carried over to the task's stack, since a signal handler may
  * sleep.
  */
 debug_entry:
@@ -110,8 +111,13 @@ debug_entry:
     push %rax
     mov $syscall_entry, %rax
     cmp %rax, 8(%rsp)
+    je 3f
+    mov %dr6, %rax
+    test $0xf, %al
+    jz 2f
+3:  mov $0xffff0ff0, %eax /* DR6 collects */
+    mov %rax, %dr6
     pop %rax
-    jne 2f
     iretq
 1:  swapgs
     push %rax
@@ -135,7 +141,8 @@ debug_entry:
     mov $1, %edi
     swapgs /* trap_common does it again */
     jmp trap_common
-2:  push $0
+2:  pop %rax
+    push $0
     push %rdi
     mov $1, %edi
 
