@@ -26,6 +26,7 @@ struct node {
     uint32_t parent;
     int (*show)(struct text *t);
     int *number, min, max; /* of a setting; show is NULL then */
+    int (*store)(char *value, size_t n); /* NULL: cannot be written otherwise */
     const char *target; /* of a symbolic link; "self" and "thread-self" are made at each reading */
 };
 
@@ -98,6 +99,18 @@ int procfs_register(const char *name, unsigned mode, int (*show)(struct text *t)
     return 0;
 }
 
+int procfs_register_writable(const char *name, unsigned mode, int (*show)(struct text *t),
+                             int (*store)(char *value, size_t n))
+{
+    struct node *n = make_node(name, mode);
+
+    if (!n)
+        return -ENOSPC;
+    n->show = show;
+    n->store = store;
+    return 0;
+}
+
 int procfs_register_number(const char *name, int *value, int min, int max)
 {
     struct node *n = make_node(name, 0644);
@@ -123,6 +136,8 @@ int procfs_static_set(unsigned index, char *text)
     const struct node *n = &nodes[index];
     unsigned long long value;
 
+    if (n->store)
+        return n->store(text, strlen(text));
     if (!n->number)
         return -EIO; /* Linux says so in this way */
     while (*text == ' ' || *text == '\t' || *text == '\n')
@@ -137,6 +152,14 @@ int procfs_static_set(unsigned index, char *text)
         return -EINVAL;
     __atomic_store_n(n->number, number, __ATOMIC_RELAXED);
     return 0;
+}
+
+/* PROC_ENTRYs may have operations of their own. */
+static const struct file_ops *ops_of(enum proc_kind kind, unsigned index)
+{
+    const struct file_ops *own = kind == PROC_ENTRY ? source->entries[index].ops : NULL;
+
+    return own ? own : &procfs_text_ops;
 }
 
 /* Owners follow the process; a process that is gone leaves what was read last. */
@@ -166,7 +189,7 @@ struct inode *procfs_inode(unsigned mode, int pid, enum proc_kind kind, unsigned
         i->size = kind == PROC_FD ? 64 : 0;
     } else {
         i->ops = &text_inode_ops;
-        i->file_ops = &procfs_text_ops;
+        i->file_ops = ops_of(kind, index);
     }
     refresh(i);
     return i;

@@ -17,6 +17,11 @@ int procfs_pid_exists(int pid)
     return s->owner && !s->owner(pid, &uid, &gid);
 }
 
+int procfs_file_pid(const struct file *f)
+{
+    return proc_pid(f->inode);
+}
+
 static struct file *file_of(int pid, int fd)
 {
     struct file_table *files = procfs_source()->files ? procfs_source()->files(pid) : NULL;

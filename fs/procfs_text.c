@@ -37,8 +37,18 @@ static void text_reset(struct text *t)
     *t = (struct text){0};
 }
 
+static const struct procfs_pid_entry *entry_of(const struct inode *i)
+{
+    return proc_kind(i) == PROC_ENTRY ? &procfs_source()->entries[proc_index(i)] : NULL;
+}
+
 static int text_open(struct file *f)
 {
+    const struct procfs_pid_entry *e = entry_of(f->inode);
+    int error = e && e->guarded ? procfs_source()->may_look(proc_pid(f->inode)) : 0;
+
+    if (error)
+        return error;
     f->data = mem_alloc_zero(sizeof(struct text));
     return f->data ? 0 : -ENOMEM;
 }
@@ -81,17 +91,20 @@ static long text_read(struct file *f, struct io_iter *it, uint64_t *position)
 /* Settings, by one write from the start; what comes later in the file is ignored, as on Linux. */
 static long setting_write(struct file *f, struct io_iter *it, uint64_t *position)
 {
-    char text[32];
+    const struct procfs_pid_entry *e = entry_of(f->inode);
+    char text[TEXT_STORE_MAX + 1];
     size_t n = it->remaining;
 
-    if (proc_kind(f->inode) != PROC_STATIC)
+    if (e ? !e->store : proc_kind(f->inode) != PROC_STATIC)
         return -EIO;
     if (n >= sizeof text)
         return -EINVAL;
     if (iter_read(it, text, n) != n)
         return -EFAULT;
     text[n] = '\0';
-    int error = n && !*position ? procfs_static_set(proc_index(f->inode), text) : 0;
+    int error = 0;
+    if (n && !*position)
+        error = e ? e->store(proc_pid(f->inode), text, n) : procfs_static_set(proc_index(f->inode), text);
     if (error)
         return error;
     *position += n;

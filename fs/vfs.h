@@ -95,13 +95,20 @@ struct text { /* a growing buffer; text_printf after a failed growth does nothin
 void text_printf(struct text *t, const char *fmt, ...) printf_like(2, 3);
 void text_write(struct text *t, const void *data, size_t n);
 
+#define TEXT_STORE_MAX 256u /* bytes that one write to a file of /proc may have */
 int procfs_register(const char *name, unsigned mode, int (*show)(struct text *t)); /* /proc/NAME */
 /* /proc/NAME is a number that root may set to anything from min to max; *value is atomic. */
 int procfs_register_number(const char *name, int *value, int min, int max);
+/* The same for one that can be written: `store` gets what one write brought, NUL behind it; 0 or -errno. */
+int procfs_register_writable(const char *name, unsigned mode, int (*show)(struct text *t),
+                             int (*store)(char *value, size_t n));
 struct procfs_pid_entry {      /* /proc/PID/NAME; all callbacks: 0 or -errno, -ESRCH when the process is gone */
     const char *name;
     unsigned mode;             /* S_IFREG, S_IFLNK; "fd", "fdinfo" and "task" are S_IFDIR and fs/'s own */
     int (*show)(int pid, struct text *t);
+    bool guarded;              /* text only for those who may look into the process: source.may_look */
+    int (*store)(int pid, char *value, size_t n); /* NULL: cannot be written */
+    const struct file_ops *ops; /* of a file that is no text; NULL: it is */
 };
 struct procfs_source {
     const struct procfs_pid_entry *entries;
@@ -109,6 +116,7 @@ struct procfs_source {
     int (*next_pid)(int after);                          /* smallest pid > after, 0: none */
     int (*next_tid)(int pid, int after);                 /* of its threads; all callbacks take a tid for a pid, too */
     int (*owner)(int pid, uint32_t *uid, uint32_t *gid);
+    int (*may_look)(int pid);
     int (*exe)(int pid, struct file **out);              /* counted reference */
     int (*cwd)(int pid, struct path *out);
     int (*root)(int pid, struct path *out);
@@ -117,5 +125,6 @@ struct procfs_source {
     int (*thread_self)(void);                            /* its tid */
 };
 void procfs_set_source(const struct procfs_source *source);
+int procfs_file_pid(const struct file *f); /* whose file it is, for entries with operations of their own */
 
 #endif

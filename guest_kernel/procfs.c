@@ -26,24 +26,35 @@ static int show_cgroup(int pid, struct text *t)
     return 0;
 }
 
+/* Where a task sleeps in the kernel: as on a Linux that tells no names of its functions. */
+static int show_wchan(int pid, struct text *t)
+{
+    text_printf(t, "0");
+    return 0;
+}
+
 static const struct procfs_pid_entry entries[] = {
+    {"auxv", S_IFREG | 0400, procfs_show_auxv, .guarded = true},
     {"cgroup", S_IFREG | 0444, show_cgroup},
     {"cmdline", S_IFREG | 0444, procfs_show_cmdline},
     {"comm", S_IFREG | 0444, show_comm},
     {"cwd", S_IFLNK | 0777, NULL},
-    {"environ", S_IFREG | 0400, procfs_show_environ},
+    {"environ", S_IFREG | 0400, procfs_show_environ, .guarded = true},
     {"exe", S_IFLNK | 0777, NULL},
     {"fd", S_IFDIR | 0500, NULL},
     {"fdinfo", S_IFDIR | 0555, NULL},
     {"limits", S_IFREG | 0444, procfs_show_limits},
-    {"maps", S_IFREG | 0444, procfs_show_maps},
+    {"maps", S_IFREG | 0444, procfs_show_maps, .guarded = true},
+    {"mem", S_IFREG | 0600, .ops = &procfs_mem_ops},
     {"mountinfo", S_IFREG | 0444, procfs_show_mountinfo},
     {"mounts", S_IFREG | 0444, procfs_show_mounts},
     {"root", S_IFLNK | 0777, NULL},
     {"stat", S_IFREG | 0444, procfs_show_stat},
     {"statm", S_IFREG | 0444, procfs_show_statm},
     {"status", S_IFREG | 0444, procfs_show_status},
+    {"syscall", S_IFREG | 0400, procfs_show_syscall},
     {"task", S_IFDIR | 0555, NULL},
+    {"wchan", S_IFREG | 0444, show_wchan},
 };
 
 static int next_pid(int after)
@@ -66,6 +77,14 @@ static int owner(int pid, uint32_t *uid, uint32_t *gid)
         *gid = info.cred.egid;
     }
     return error;
+}
+
+/* By one's file system ids, and who may not is told EACCES (proc(5)). */
+static int may_look(int pid)
+{
+    long error = process_check_access(pid, true);
+
+    return error == -EPERM ? -EACCES : 0;
 }
 
 static int exe(int pid, struct file **out)
@@ -119,6 +138,7 @@ static const struct procfs_source source = {
     .next_pid = next_pid,
     .next_tid = next_tid,
     .owner = owner,
+    .may_look = may_look,
     .exe = exe,
     .cwd = cwd,
     .root = root,

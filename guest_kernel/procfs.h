@@ -21,6 +21,10 @@ int procfs_show_limits(int pid, struct text *t);
 int procfs_show_maps(int pid, struct text *t);
 int procfs_show_cmdline(int pid, struct text *t);
 int procfs_show_environ(int pid, struct text *t);
+int procfs_show_auxv(int pid, struct text *t);
+/* procfs_trace.c */
+extern const struct file_ops procfs_mem_ops;
+int procfs_show_syscall(int pid, struct text *t);
 /* procfs_mounts.c */
 int procfs_show_mounts(int pid, struct text *t);
 int procfs_show_mountinfo(int pid, struct text *t);

@@ -1,5 +1,5 @@
 /*
- * /proc/PID/maps, cmdline and environ: what is read out of a process's address space.
+ * /proc/PID/maps, cmdline, environ and auxv: what is read out of a process's address space.
  */
 #include <asm/errno.h>
 #include <linux/mman.h>
@@ -86,6 +86,16 @@ int procfs_show_cmdline(int pid, struct text *t)
 {
     struct space *s = process_space(pid);
     int error = s ? show_range(s, space_layout(s)->arg_start, space_layout(s)->arg_end, t) : 0;
+
+    if (s)
+        space_put(s);
+    return error;
+}
+
+int procfs_show_auxv(int pid, struct text *t)
+{
+    struct space *s = process_space(pid);
+    int error = s ? show_range(s, space_layout(s)->auxv_start, space_layout(s)->auxv_end, t) : 0;
 
     if (s)
         space_put(s);

@@ -101,6 +101,7 @@ static const char *state_name(char state)
     case 'S': return "S (sleeping)";
     case 'D': return "D (disk sleep)";
     case 'T': return "T (stopped)";
+    case 't': return "t (tracing stop)";
     case 'Z': return "Z (zombie)";
     default: return "X (dead)";
     }
@@ -128,8 +129,8 @@ static void status_identity(const struct process_info *i, struct text *t)
 {
     const struct cred *c = &i->cred;
 
-    text_printf(t, "Name:\t%s\nUmask:\t%04o\nState:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",
-                i->comm, umask_of(i->pid), state_name(i->state), i->process, i->pid, i->parent);
+    text_printf(t, "Name:\t%s\nUmask:\t%04o\nState:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n",
+                i->comm, umask_of(i->pid), state_name(i->state), i->process, i->pid, i->parent, i->tracer);
     text_printf(t, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\nFDSize:\t%d\nGroups:\t", c->uid, c->euid, c->suid,
                 c->fsuid, c->gid, c->egid, c->sgid, c->fsgid, table_size_of(i->pid));
     for (uint32_t n = 0; n < c->group_count; n++)

@@ -1,0 +1,111 @@
+/*
+ * What debuggers read in /proc/PID: mem, its memory as ptrace(2) would read and write it, and syscall, the call it is
+ * in.
+ */
+#include <asm/errno.h>
+#include <linux/fcntl.h>
+
+#include "fs/file.h"
+#include "guest_kernel/core/alloc.h"
+#include "guest_kernel/core/space.h"
+#include "guest_kernel/process.h"
+#include "guest_kernel/procfs.h"
+
+/* The space of the moment, which execve leaves behind; without its users it is empty. */
+static int mem_open(struct file *f)
+{
+    int pid = procfs_file_pid(f);
+    long error = process_check_access(pid, true);
+
+    if (error)
+        return error == -EPERM ? -EACCES : (int)error;
+    struct space *s = process_space(pid);
+    if (s) {
+        space_hold(s);
+        space_put(s);
+    }
+    f->data = s; /* NULL: a zombie */
+    return 0;
+}
+
+static void mem_release(struct file *f)
+{
+    if (f->data)
+        space_release(f->data);
+}
+
+static size_t mem_move(struct space *s, uint64_t at, char *page, struct io_iter *it, bool write)
+{
+    size_t n = MIN(it->remaining, PAGE_SIZE);
+
+    if (!write)
+        return iter_write(it, page, space_access(s, at, page, n, SPACE_FORCE));
+    n = iter_read(it, page, n);
+    return space_access(s, at, page, n, SPACE_FORCE | SPACE_WRITE);
+}
+
+/* As far as it goes; -EIO if that is nowhere. */
+static long mem_transfer(struct file *f, struct io_iter *it, uint64_t *position, bool write)
+{
+    struct space *s = f->data;
+    size_t wanted = it->remaining;
+    char *page = mem_alloc(PAGE_SIZE);
+    long total = 0;
+
+    if (!page)
+        return -ENOMEM;
+    if (!s || !space_get_live(s))
+        goto out;
+    while (it->remaining) {
+        size_t piece = MIN(it->remaining, PAGE_SIZE), done = mem_move(s, *position, page, it, write);
+
+        total += (long)done;
+        *position += done;
+        if (done < piece || task_signal_pending())
+            break;
+        task_relax();
+    }
+    if (wanted && !total)
+        total = -EIO;
+    space_put(s);
+out:
+    mem_free(page);
+    return total;
+}
+
+static long mem_read(struct file *f, struct io_iter *it, uint64_t *position)
+{
+    return mem_transfer(f, it, position, false);
+}
+
+static long mem_write(struct file *f, struct io_iter *it, uint64_t *position)
+{
+    return mem_transfer(f, it, position, true);
+}
+
+static long mem_seek(struct file *f, int64_t offset, int whence)
+{
+    return whence == 2 ? -EINVAL : file_generic_seek(f, offset, whence, 0, INT64_MAX); /* it has no end */
+}
+
+const struct file_ops procfs_mem_ops = {
+    .open = mem_open, .read = mem_read, .write = mem_write, .seek = mem_seek, .release = mem_release};
+
+int procfs_show_syscall(int pid, struct text *t)
+{
+    struct pt_regs regs;
+    long error = process_check_access(pid, true);
+
+    if (error)
+        return (int)error;
+    if (!process_registers(pid, &regs)) {
+        text_printf(t, "running\n");
+        return 0;
+    }
+    text_printf(t, "%d", (int)regs.orig_rax);
+    if ((int)regs.orig_rax != -1)
+        text_printf(t, " 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx", regs.rdi, regs.rsi, regs.rdx, regs.r10, regs.r8,
+                    regs.r9);
+    text_printf(t, " 0x%lx 0x%lx\n", regs.rsp, regs.rip);
+    return 0;
+}
