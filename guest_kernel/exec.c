@@ -13,6 +13,7 @@
 #include "fs/random.h"
 #include "fs/vfs.h"
 #include "guest_kernel/core/alloc.h"
+#include "guest_kernel/core/debug.h"
 #include "guest_kernel/exec_image.h"
 #include "guest_kernel/exec_layout.h"
 #include "guest_kernel/posix_timer.h"
@@ -132,6 +133,14 @@ static int collect_strings(struct exec *e, const struct exec_source *source)
     return error;
 }
 
+/* Whoever is traced by somebody without privileges gets none by set-id bits either (execve(2)). */
+static bool has_weak_tracer(void)
+{
+    const struct ptrace_state *s = &thread_current()->ptrace;
+
+    return s->tracer && !s->tracer_privileged && !cred_is_privileged();
+}
+
 /* Set-user-id and set-group-id bits (execve(2)); no_new_privs makes them ordinary. */
 static int prepare_cred(struct exec *e)
 {
@@ -143,7 +152,7 @@ static int prepare_cred(struct exec *e)
         return error;
     e->unreadable = file_permission(e->file, S_IROTH) != 0;
     bool user = st.st_mode & S_ISUID, group = (st.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
-    e->takes_id = (user || group) && !process_current()->no_new_privs;
+    e->takes_id = (user || group) && !process_current()->no_new_privs && !has_weak_tracer();
     if (e->takes_id && user)
         e->cred.euid = st.st_uid;
     if (e->takes_id && group)
@@ -233,7 +242,7 @@ static void set_registers(struct pt_regs *regs, const struct exec_image *image)
         .cs = regs->cs,
         .ss = regs->ss,
         .eflags = RFLAGS_IF | RFLAGS_FIXED,
-        .orig_rax = ~0UL,
+        .orig_rax = regs->orig_rax, /* tracers look at it after the call */
     };
 }
 
@@ -283,6 +292,7 @@ static void commit(struct exec *e)
     me->alt_stack_flags = SS_DISABLE;
     me->robust_list = 0;
     rseq_forget(me);
+    debug_registers_forget(task);
     me->restart = NULL;
     task->clear_tid = user(0);
     task_reset_fpu();
@@ -322,6 +332,7 @@ static int set_name(struct exec *e, int dirfd, const char *path)
 long exec_current(int dirfd, const char *path, int flags, const struct exec_source *source)
 {
     struct exec *e = mem_alloc_zero(sizeof(*e));
+    int32_t old_tid = task_current()->tid;
 
     if (!e)
         return -ENOMEM;
@@ -349,6 +360,8 @@ long exec_current(int dirfd, const char *path, int flags, const struct exec_sour
         commit(e);
 out:
     exec_end(e);
+    if (!error)
+        ptrace_execed(old_tid);
     return error;
 }
 

@@ -133,6 +133,8 @@ static int write_words(struct exec_image *image, const struct exec_strings *scri
     put_pointers(&w, s, base, &at, s->envc);
     writer_put(&w, 0);
     aux_fill(&aux, image, ids, l, base + at - s->start);
+    space_layout(image->space)->auxv_start = w.address + w.used * sizeof(uint64_t);
+    space_layout(image->space)->auxv_end = w.address + w.used * sizeof(uint64_t) + sizeof(aux.pairs);
     for (unsigned i = 0; i < aux.count; i++) {
         writer_put(&w, aux.pairs[i][0]);
         writer_put(&w, aux.pairs[i][1]);

@@ -4,6 +4,7 @@
  * first process ends the sandbox.
  */
 #include <asm/errno.h>
+#include <linux/ptrace.h>
 
 #include "abi/syscalls.h"
 #include "fs/file.h"
@@ -104,11 +105,27 @@ static bool announce_zombie(struct process *p)
     bool ignored = p->exit_signal == SIGCHLD && action->sa_handler == SIG_IGN;
     bool discard = ignored || (p->exit_signal == SIGCHLD && (action->sa_flags & SA_NOCLDWAIT));
 
+    discard = discard && !p->traced_leader;
+
     assert_held(&process_tree_lock);
     if (p->exit_signal && !ignored)
         (void)signal_send_process(parent, &info);
     wake_all(&parent->child_changed);
     return discard;
+}
+
+void process_announce_zombie(struct process *p)
+{
+    if (!announce_zombie(p))
+        return;
+    process_reap(p);
+    process_put(p);
+}
+
+/* A zombie whose tracer has not seen it is that one's alone, unless tracer and parent are the same process. */
+static bool zombie_is_hidden(const struct process *p)
+{
+    return p->traced_leader && ptrace_is_foreign(p->traced_leader);
 }
 
 static struct process *new_parent_for(struct process *p)
@@ -125,17 +142,35 @@ static void reparent_child(struct process *child, struct process *old, struct pr
     TAILQ_REMOVE(&old->children, child, sibling);
     TAILQ_INSERT_TAIL(&to->children, child, sibling);
     child->parent = to;
+    child->parent_tid = 0;
     child->exit_signal = SIGCHLD;
     if (child->parent_death_signal && !child->zombie) {
         siginfo_t info = signal_info_user(child->parent_death_signal, SI_USER);
         (void)signal_send_process(child, &info);
     }
-    if (child->zombie && announce_zombie(child)) {
-        process_reap(child);
-        process_put(child);
+    if (child->zombie && !zombie_is_hidden(child)) {
+        process_announce_zombie(child);
     } else if (child->group != old->group && child->session == old->session) {
         hang_up_group(child->group);
     }
+}
+
+/* Its tracer hears of a thread's end as of a child's: with the wait status, not reaped by being ignored. */
+static void tell_tracer_of_end(struct thread *t)
+{
+    struct process *to = t->ptrace.tracer->process;
+    uint32_t status = t->ptrace.exit_status;
+    int signal = status_signal(status);
+    siginfo_t info = {.si_signo = SIGCHLD, .si_code = signal ? CLD_KILLED : CLD_EXITED};
+    struct cred cred;
+
+    (void)process_cred(t->process, &cred);
+    info.si_pid = t->ptrace.tid;
+    info.si_uid = cred.uid;
+    info.si_status = signal ? signal : (int)(status >> 8);
+    if (to->signals.actions[SIGCHLD - 1].sa_handler != SIG_IGN)
+        (void)signal_send_process(to, &info);
+    wake_all(&to->child_changed);
 }
 
 static void become_zombie(struct process *p, struct thread *last)
@@ -151,17 +186,23 @@ static void become_zombie(struct process *p, struct thread *last)
     wake_all(&p->ended);
     if (p->parent->group != p->group && p->parent->session == p->session)
         hang_up_group(p->group);
-    if (announce_zombie(p)) {
-        process_reap(p);
-        process_put(p); /* the tables' reference; the last thread still has its own */
-    }
+    if (zombie_is_hidden(p))
+        tell_tracer_of_end(p->traced_leader);
+    else
+        process_announce_zombie(p); /* may put the tables' reference; the last thread still has its own */
 }
 
 static void thread_dead(struct task *task)
 {
     struct thread *t = thread_of(task);
 
-    thread_free(t);
+    spin_lock(&process_tree_lock);
+    bool kept = t->ptrace.exited;
+    if (kept)
+        t->task = NULL; /* whoever lets go of it frees it (ptrace_link.c) */
+    spin_unlock(&process_tree_lock);
+    if (!kept)
+        thread_free(t);
     task_free(task);
 }
 
@@ -223,7 +264,11 @@ static void leave(struct thread *t, uint32_t status)
         exe = p->exe;
         p->exe = NULL;
     }
+    ptrace_tracer_ends(t);
+    bool kept = ptrace_keep_zombie(t, p->signals.exiting ? p->signals.exit_code : status);
     thread_unpublish(t);
+    if (kept && !(last && p->traced_leader == t)) /* else with the process */
+        tell_tracer_of_end(t);
     if (last) {
         (void)timer_cancel(&p->alarm); /* no thread is left to arm it again */
         posix_timers_delete(p);
@@ -243,6 +288,7 @@ noreturn void thread_exit(uint32_t status)
     struct thread *t = thread_current();
     struct process *p = t->process;
 
+    ptrace_event(PTRACE_EVENT_EXIT, status);
     capture_task_exit(p->signals.exiting ? p->signals.exit_code : status);
     futex_thread_exits(t);
     drop_resources(t->task);
@@ -261,10 +307,11 @@ noreturn void process_exit(uint32_t status)
     thread_exit(status);
 }
 
-void process_notify_parent(struct process *p, int why)
+void process_notify_parent_locked(struct process *p, int why)
 {
-    spin_lock(&process_tree_lock);
     struct process *parent = p->parent;
+
+    assert_held(&process_tree_lock);
     if (why == CLD_STOPPED) {
         p->stop_report = true;
         p->continue_report = false;
@@ -281,6 +328,15 @@ void process_notify_parent(struct process *p, int why)
             (void)signal_send_process(parent, &info);
         wake_all(&parent->child_changed);
     }
+}
+
+void process_notify_parent(struct process *p, int why)
+{
+    spin_lock(&process_tree_lock);
+    process_notify_parent_locked(p, why);
+    struct thread *leader = thread_lookup(p->pid);
+    if (why == CLD_CONTINUED && leader && ptrace_is_foreign(leader)) /* per process, but tracers want to know, too */
+        ptrace_notify_tracer(leader, CLD_CONTINUED, SIGCONT);
     spin_unlock(&process_tree_lock);
 }
 

@@ -3,6 +3,7 @@
  * aside; nothing can fail once it is published.
  */
 #include <asm/errno.h>
+#include <linux/ptrace.h>
 #include <linux/sched.h>
 
 #include "abi/syscalls.h"
@@ -14,6 +15,7 @@
 #include "guest_kernel/process.h"
 #include "guest_kernel/rseq.h"
 #include "lib/string.h"
+#include "lib/x86.h"
 
 #define CLONE_NAMESPACES                                                                                               \
     (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
@@ -106,6 +108,8 @@ static struct task *task_copy(const struct clone_request *r, int32_t tid)
     struct pt_regs regs = *me->regs;
 
     regs.rax = 0;
+    if (thread_current() && thread_current()->ptrace.own_flag)
+        regs.eflags &= ~RFLAGS_TF; /* it is not stepped */
     if (r->stack)
         regs.rsp = r->stack;
     struct task *t = task_create_user(&regs);
@@ -148,6 +152,16 @@ static void process_prepare(struct process *p, const struct clone_request *r)
         signal_reset_on_exec(p);
 }
 
+/* What the caller's tracer wants to hear of this: PTRACE_EVENT_*, 0: nothing.  ptrace(2), PTRACE_SETOPTIONS. */
+static int event_of(const struct clone_request *r)
+{
+    int event = r->flags & CLONE_VFORK     ? PTRACE_EVENT_VFORK
+                : r->exit_signal != SIGCHLD ? PTRACE_EVENT_CLONE
+                                            : PTRACE_EVENT_FORK;
+
+    return !(r->flags & CLONE_UNTRACED) && ptrace_wants(&thread_current()->ptrace, event) ? event : 0;
+}
+
 /* Into the tables, unless this process is being ended or a signal came that the child should get too. */
 static bool publish(struct thread *t, const struct clone_request *r)
 {
@@ -162,6 +176,7 @@ static bool publish(struct thread *t, const struct clone_request *r)
         thread_publish(t);
     } else {
         p->parent = r->flags & CLONE_PARENT ? me->parent : me;
+        p->parent_tid = r->flags & CLONE_PARENT ? me->parent_tid : task_current()->tid;
         if (r->flags & CLONE_PARENT)
             p->exit_signal = me->exit_signal;
         p->group = me->group; /* may have changed since process_create() */
@@ -171,6 +186,7 @@ static bool publish(struct thread *t, const struct clone_request *r)
             p->shares_space = me->shares_space = true;
         process_publish(p, t);
     }
+    ptrace_inherit(t, r->flags, event_of(r));
     spin_unlock(&process_tree_lock);
     return true;
 }
@@ -215,13 +231,14 @@ static void clone_discard(struct thread *t)
         process_put(p);
 }
 
-/* The parent of a vfork sleeps until the child no longer uses its memory; only its own end can cut that short. */
-static void vfork_wait(struct process *child)
+/* The parent of a vfork sleeps until the child no longer uses its memory; only its own end can cut that short: false. */
+static bool vfork_wait(struct process *child)
 {
     struct thread *me = thread_current();
 
     wait_event_uninterruptible(&child->vfork_done,
                                !__atomic_load_n(&child->vfork_pending, __ATOMIC_ACQUIRE) || signal_fatal_pending(me));
+    return !signal_fatal_pending(me);
 }
 
 /* Where parent and child want to find the child's number; Linux too goes on if it cannot be stored. */
@@ -234,14 +251,16 @@ static void store_tid(struct thread *t, const struct clone_request *r, int32_t t
         (void)space_write(t->task->space, r->child_tid, &tid, sizeof(tid));
 }
 
-static long clone_start(struct thread *t, const struct clone_request *r, int32_t tid)
+static long clone_start(struct thread *t, const struct clone_request *r, int32_t tid, int event)
 {
     struct process *child = process_get(t->process); /* once it runs it may be gone at any time */
 
     capture_task_new(tid, child->pid, task_current()->tid);
     task_start(t->task);
-    if (r->flags & CLONE_VFORK)
-        vfork_wait(child);
+    if (event)
+        ptrace_event(event, (uint32_t)tid);
+    if ((r->flags & CLONE_VFORK) && vfork_wait(child))
+        ptrace_event(PTRACE_EVENT_VFORK_DONE, (uint32_t)tid);
     process_put(child);
     return tid;
 }
@@ -301,6 +320,7 @@ static long clone_process(const struct clone_request *r)
         pid_release(tid);
         return -ENOMEM;
     }
+    int event = event_of(r);
     error = child_descriptor_prepare(&descriptor, r, t->process);
     if (!error)
         store_tid(t, r, tid);
@@ -313,7 +333,7 @@ static long clone_process(const struct clone_request *r)
         return error;
     }
     child_descriptor_finish(&descriptor, true);
-    return clone_start(t, r, tid);
+    return clone_start(t, r, tid, event);
 }
 
 long sys_fork(const struct syscall_args *args)

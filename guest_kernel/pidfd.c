@@ -134,7 +134,7 @@ long sys_pidfd_getfd(const struct syscall_args *args)
     struct process *p = pidfd_process((int)args->a[0]);
     if (!p)
         return -EBADF;
-    long result = process_check_access(p->pid);
+    long result = process_check_access(p->pid, false);
     struct file_table *files = result ? NULL : process_files(p->pid);
     if (!result && !files)
         result = -ESRCH;

@@ -79,7 +79,7 @@ int32_t pid_allocate(void)
     return result;
 }
 
-static void pid_release_locked(int32_t pid)
+void pid_release_locked(int32_t pid)
 {
     assert_held(&process_tree_lock);
     pids_in_use[pid / 64] &= ~BIT(pid % 64);
@@ -179,6 +179,7 @@ struct thread *thread_create(struct task *t, struct process *p)
     thread->process = process_get(p);
     thread->alt_stack_flags = SS_DISABLE;
     signal_queue_init(&thread->pending);
+    LIST_INIT(&thread->ptrace.tracees);
     t->upper = thread;
     t->process = p;
     return thread;
@@ -186,8 +187,10 @@ struct thread *thread_create(struct task *t, struct process *p)
 
 void thread_free(struct thread *t)
 {
-    t->task->upper = NULL;
-    t->task->process = NULL;
+    if (t->task) {
+        t->task->upper = NULL;
+        t->task->process = NULL;
+    }
     process_put(t->process);
     mem_free(t);
 }
@@ -228,13 +231,14 @@ void thread_unpublish(struct thread *t)
     RB_REMOVE(thread_tree, &threads, t);
     p->run_ns += task_run_ns(t->task);
     p->user_ns += t->task->user_ns;
-    if (t->task->tid != p->pid)
+    if (t->task->tid != p->pid && !t->ptrace.exited)
         pid_release_locked(t->task->tid);
 }
 
 void thread_become_leader(struct thread *t)
 {
     assert_held(&process_tree_lock);
+    ptrace_forget_leader(t->process);
     if (t->task->tid == t->process->pid)
         return;
     RB_REMOVE(thread_tree, &threads, t);
@@ -268,6 +272,15 @@ struct thread *thread_lookup(int32_t tid)
 
     assert_held(&process_tree_lock);
     return RB_FIND(thread_tree, &threads, &key);
+}
+
+struct thread *process_parent_thread(struct process *p)
+{
+    struct thread *t = thread_lookup(p->parent_tid);
+
+    if (t && t->process == p->parent)
+        return t;
+    return p->parent ? TAILQ_FIRST(&p->parent->threads) : NULL;
 }
 
 struct process *process_find(int32_t pid)
@@ -355,19 +368,12 @@ bool cred_is_privileged(void)
     return task_current()->cred.euid == 0;
 }
 
-long process_check_access(int32_t pid)
+long process_check_access(int32_t pid, bool by_fs_ids)
 {
-    const struct cred *mine = &task_current()->cred;
-    struct cred theirs;
-    long result = -ESRCH;
-
     spin_lock(&process_tree_lock);
     struct process *p = process_lookup(pid);
-    if (p && process_cred(p, &theirs)) {
-        bool same = mine->uid == theirs.uid && mine->uid == theirs.euid && mine->uid == theirs.suid &&
-                    mine->gid == theirs.gid && mine->gid == theirs.egid && mine->gid == theirs.sgid;
-        result = p == process_current() || cred_is_privileged() || (same && !p->not_dumpable) ? 0 : -EPERM;
-    }
+    struct thread *t = p ? TAILQ_FIRST(&p->threads) : thread_lookup(pid);
+    long result = t ? ptrace_check_access(t, by_fs_ids) : -ESRCH;
     spin_unlock(&process_tree_lock);
     return result;
 }

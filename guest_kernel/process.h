@@ -16,6 +16,7 @@
 #include <linux/resource.h>
 
 #include "guest_kernel/core/task.h"
+#include "guest_kernel/ptrace.h"
 #include "guest_kernel/signal.h"
 
 struct tty;
@@ -31,6 +32,8 @@ struct process {
     int32_t pid;                         /* = tid of its first task */
     RB_ENTRY(process) by_pid;            /* tree lock, as all down to `exit_status` */
     struct process *parent;              /* NULL: the first process */
+    int32_t parent_tid;                  /* of the thread there that made it, which may be gone */
+    struct thread *traced_leader;        /* its first thread, if that has ended and its tracer has not heard of it yet */
     TAILQ_HEAD(process_list, process) children;
     TAILQ_ENTRY(process) sibling;
     TAILQ_HEAD(thread_list, thread) threads; /* changed with tree lock and signals.lock: either suffices to read */
@@ -83,7 +86,9 @@ struct thread { /* task.upper */
     bool restore_mask;
     signal_set waited_for;               /* sigtimedwait sleeps for these: sending wakes it though they are blocked */
     struct signal_queue pending;         /* signals.lock */
-    bool stop_seen;                      /* counted in stopped_threads */
+    bool stop_seen;                      /* counted in stopped_threads; signals.lock, as the next */
+    bool stop_asleep;                    /* sleeps in a group stop, not in one for its tracer */
+    struct ptrace_state ptrace;
     uint64_t fault_trap, fault_error, fault_address; /* of the last fault, for the signal frame */
     uint64_t alt_stack, alt_stack_size;  /* owner only, as all below */
     uint32_t alt_stack_flags;            /* SS_DISABLE, SS_AUTODISARM */
@@ -119,6 +124,7 @@ struct thread *thread_create(struct task *t, struct process *p) must_check; /* s
 void thread_free(struct thread *t);
 int32_t pid_allocate(void) must_check; /* or -EAGAIN.  Reserved until published or released */
 void pid_release(int32_t pid);
+void pid_release_locked(int32_t pid); /* tree lock held */
 void process_publish(struct process *p, struct thread *t); /* into tables and tree; tree lock held */
 void thread_publish(struct thread *t);                     /* the same for a further thread */
 void thread_unpublish(struct thread *t);                   /* out of the tables; tree lock held */
@@ -129,6 +135,7 @@ void process_put(struct process *p);
 /* Find by number. Both need the tree lock; NULL: none. */
 struct process *process_lookup(int32_t pid);
 struct thread *thread_lookup(int32_t tid);
+struct thread *process_parent_thread(struct process *p); /* the one that made it, or another of its parent; NULL: none */
 /* Counted; takes the tree lock itself. */
 struct process *process_find(int32_t pid) must_check;
 struct process *process_first(void);         /* pid 1, NULL before it exists */
@@ -140,6 +147,8 @@ noreturn void process_exit(uint32_t status);                 /* the whole group;
 void process_begin_exit(struct process *p, uint32_t status); /* signals.lock held: make every thread end */
 void process_reap(struct process *p);                        /* a zombie leaves the tables; tree lock */
 void process_notify_parent(struct process *p, int why /* CLD_STOPPED, CLD_CONTINUED */);
+void process_notify_parent_locked(struct process *p, int why); /* tree lock held */
+void process_announce_zombie(struct process *p); /* tracer and first thread are through with it: now its parent hears; tree lock */
 void vfork_release(struct process *p);
 bool process_group_is_orphaned(int32_t group); /* tree lock held */
 bool process_group_exists(int32_t group, int32_t session);
@@ -150,10 +159,10 @@ bool process_may_signal(const struct process *p, int signal);
 /* The first thread's credentials stand for the process where one task looks at another. */
 bool process_cred(struct process *p, struct cred *out); /* tree lock */
 /*
- * May the current task reach into process `pid`: the same user throughout, or privileged (ptrace(2),
- * PTRACE_MODE_ATTACH)?  0, -EPERM, -ESRCH.
+ * May the current task reach into process or thread `pid`: the same user throughout, or privileged (ptrace(2), "Ptrace
+ * access mode checking")?  By its real or its file system ids.  0, -EPERM, -ESRCH.
  */
-long process_check_access(int32_t pid);
+long process_check_access(int32_t pid, bool by_fs_ids);
 bool cred_is_privileged(void); /* euid 0 of the current task */
 
 void process_alarm_expired(struct timer *t); /* sys_timer.c: ITIMER_REAL */
@@ -167,9 +176,10 @@ struct process_info {
     int32_t pid;              /* as asked for: of a process or a thread */
     int32_t process;          /* the process's own */
     int32_t parent, group, session;
+    int32_t tracer;           /* 0: none */
     int terminal;             /* device number as stat's tty_nr, 0: none */
     int32_t foreground_group; /* -1: no terminal */
-    char state;               /* R S D T Z */
+    char state;               /* R S D T t Z */
     char comm[16];
     struct cred cred;
     uint32_t thread_count;
@@ -188,6 +198,8 @@ struct process_info {
 int process_info(int32_t pid, struct process_info *out);
 int32_t process_next_pid(int32_t after); /* 0: none */
 int32_t process_next_tid(int32_t pid, int32_t after); /* of its threads; 0: none */
+/* The user registers of one that sleeps, or of the current one.  False: it runs, or is gone. */
+bool process_registers(int32_t pid, struct pt_regs *out) must_check;
 /* Counted references; NULL: gone, a zombie, or it has none. */
 struct space *process_space(int32_t pid) must_check;
 struct file_table *process_files(int32_t pid) must_check;

@@ -25,6 +25,8 @@ static char process_state(const struct process *p, const struct thread *t)
 {
     if (!t || p->zombie)
         return 'Z';
+    if (t->ptrace.stopped)
+        return 't';
     if (p->signals.stopped)
         return 'T';
     switch (t->task->state) {
@@ -75,6 +77,7 @@ int process_info(int32_t pid, struct process_info *out)
     out->pid = pid;
     out->process = p->pid;
     out->parent = p->parent ? p->parent->pid : 0;
+    out->tracer = t && t->ptrace.tracer ? t->ptrace.tracer->process->pid : 0;
     out->group = p->group;
     out->session = p->session;
     out->terminal = p->terminal ? tty_device_number(p->terminal) : 0;
@@ -125,6 +128,17 @@ static struct task *living_task(int32_t pid)
     struct thread *t;
 
     return find(pid, &p, &t) && t ? t->task : NULL;
+}
+
+bool process_registers(int32_t pid, struct pt_regs *out)
+{
+    spin_lock(&process_tree_lock);
+    struct task *t = living_task(pid);
+    bool known = t && t->regs && (t == task_current() || task_is_parked(t));
+    if (known)
+        *out = *t->regs;
+    spin_unlock(&process_tree_lock);
+    return known;
 }
 
 struct space *process_space(int32_t pid)

@@ -98,13 +98,13 @@ void rseq_inherit(struct thread *child, const struct thread *parent)
 {
     child->rseq = parent->rseq;
     child->rseq_signature = parent->rseq_signature;
-    child->task->tell_switch = parent->rseq != 0;
+    child->task->tell_switch = parent->rseq ? TELL_RSEQ : 0;
 }
 
 void rseq_forget(struct thread *t)
 {
     t->rseq = 0;
-    t->task->tell_switch = false;
+    t->task->tell_switch &= ~TELL_RSEQ;
 }
 
 static long rseq_unregister(struct thread *t, uint64_t area, uint32_t length, uint32_t signature)
@@ -141,7 +141,7 @@ long sys_rseq(const struct syscall_args *args)
         return -EFAULT;
     t->rseq = area;
     t->rseq_signature = signature;
-    t->task->tell_switch = true;
+    t->task->tell_switch |= TELL_RSEQ;
     task_set_work(t->task, TASK_SWITCHED); /* the CPU number is there when the call returns */
     return 0;
 }

@@ -84,7 +84,8 @@ bool signal_is_pending(const struct thread *t)
 {
     const struct signal_state *s = &t->process->signals;
 
-    return signal_fatal_pending(t) || s->stopping || s->continued || ((t->pending.set | s->pending.set) & ~t->blocked);
+    return signal_fatal_pending(t) || (s->stopping && !(t->ptrace.tracer && t->stop_seen)) || s->continued ||
+           t->ptrace.trap_stop || t->ptrace.trap_notify || ((t->pending.set | s->pending.set) & ~t->blocked);
 }
 
 void signal_recalculate(struct thread *t)
@@ -99,6 +100,8 @@ void signal_recalculate(struct thread *t)
 void signal_kick(struct thread *t, bool fatal)
 {
     task_set_work(t->task, TASK_SIGNAL);
+    if (fatal && !t->ptrace.dying)
+        ptrace_wake(t);
     if (fatal)
         task_wake(t->task);
     else
@@ -125,6 +128,9 @@ static void resume_process(struct process *p)
     struct signal_state *s = &p->signals;
     struct thread *t;
 
+    TAILQ_FOREACH(t, &p->threads, link)
+        if (t->ptrace.seized)
+            ptrace_trap_notify(t);
     if (!s->stopping)
         return;
     s->continued = s->stopped;
@@ -135,6 +141,20 @@ static void resume_process(struct process *p)
         task_set_work(t->task, TASK_SIGNAL);
     }
     wake_all(&s->resumed);
+}
+
+bool signal_join_stop(struct thread *t)
+{
+    struct signal_state *s = &t->process->signals;
+
+    if (!s->stopping || t->stop_seen)
+        return false;
+    t->stop_seen = true;
+    s->stopped_threads++;
+    if (s->stopped || s->stopped_threads != t->process->thread_count)
+        return false;
+    s->stopped = true;
+    return true;
 }
 
 static bool is_ignored(const struct process *p, int signal)
@@ -156,13 +176,13 @@ static bool wants(const struct thread *t, int signal)
     return !is_blocked(t, signal) || signal_in(t->waited_for, signal);
 }
 
-/* Which thread is to take a signal sent to the process: the first that does not block it. */
+/* Which thread is to take a signal sent to the process: the first that does not block it, and is not held by a tracer. */
 static struct thread *choose_thread(struct process *p, int signal)
 {
     struct thread *t;
 
     TAILQ_FOREACH(t, &p->threads, link) {
-        if (wants(t, signal))
+        if (wants(t, signal) && !t->ptrace.stopped)
             return t;
     }
     return NULL;
@@ -222,7 +242,8 @@ int signal_send_locked(struct process *p, struct thread *to, const siginfo_t *in
         return 0;
     }
     const struct thread *judge = to ? to : TAILQ_FIRST(&p->threads);
-    if (is_ignored(p, signal) && wants(judge, signal) && !signal_in(judge->waited_for, signal))
+    bool shown = judge->ptrace.tracer; /* tracers see what programs ignore, too */
+    if (is_ignored(p, signal) && wants(judge, signal) && !signal_in(judge->waited_for, signal) && !shown)
         return 0;
     if (!signal_is_realtime(signal) && signal_in(q->set, signal))
         return 0;

@@ -93,6 +93,8 @@ void signal_recalculate(struct thread *t);
 void signal_kick(struct thread *t, bool fatal);
 bool signal_fatal_pending(const struct thread *t); /* SIGKILL, or the process is exiting */
 bool signal_is_pending(const struct thread *t);    /* something to deliver now; the lock is held */
+/* t takes part in the group stop, if there is one it has not taken part in.  True: the process is stopped now. */
+bool signal_join_stop(struct thread *t);
 
 /* signal_frame.c */
 bool signal_frame_push(struct pt_regs *regs, const struct sigaction *action, const siginfo_t *info, signal_set mask);

@@ -66,30 +66,31 @@ static void stop_here(struct thread *t, uint64_t *flags)
 {
     struct signal_state *s = &t->process->signals;
 
-    if (!t->stop_seen) {
-        t->stop_seen = true;
-        s->stopped_threads++;
-    }
-    bool all = s->stopped_threads == t->process->thread_count && !s->stopped;
-    if (all)
-        s->stopped = true;
+    bool all = signal_join_stop(t);
+    t->stop_asleep = true;
     spin_unlock_irqrestore(&s->lock, *flags);
     if (all)
         process_notify_parent(t->process, CLD_STOPPED);
-    wait_event_uninterruptible(&s->resumed, !s->stopping || signal_fatal_pending(t));
+    wait_event_uninterruptible(&s->resumed, !s->stopping || signal_fatal_pending(t) || t->ptrace.trap_stop);
     *flags = spin_lock_irqsave(&s->lock);
+    t->stop_asleep = false;
 }
 
 static void begin_stop(struct process *p, int signal)
 {
     struct thread *t;
 
+    if (!p->signals.stopped) /* else a traced thread, made to go on, stops again: the process's stop was told */
+        p->signals.stop_signal = signal;
     p->signals.stopping = true;
-    p->signals.stop_signal = signal;
     p->signals.stopped_threads = 0;
     TAILQ_FOREACH(t, &p->threads, link) {
-        t->stop_seen = false;
-        signal_kick(t, false);
+        t->stop_seen = t->stop_asleep;
+        p->signals.stopped_threads += t->stop_seen;
+        if (t->ptrace.seized)
+            ptrace_trap_notify(t);
+        else
+            signal_kick(t, false);
     }
 }
 
@@ -129,9 +130,15 @@ static void obey_process(struct thread *t, uint64_t *flags)
             *flags = spin_lock_irqsave(&s->lock);
             continue;
         }
-        if (!s->stopping)
+        bool traced = t->ptrace.tracer;
+        if (traced && s->stopping && !t->stop_seen)
+            t->ptrace.trap_stop = true;
+        if (t->ptrace.trap_stop || t->ptrace.trap_notify)
+            ptrace_trap(t, flags);
+        else if (s->stopping && !traced)
+            stop_here(t, flags);
+        else
             return;
-        stop_here(t, flags);
     }
 }
 
@@ -144,11 +151,16 @@ static bool next_handled(struct thread *t, siginfo_t *info, struct sigaction *ac
 
     for (;;) {
         obey_process(t, &flags);
+        bool to_thread = t->pending.set & ~t->blocked;
         signal = signal_dequeue(t, ~t->blocked, info);
         if (!signal)
             break;
         if (signal_in(SIGNALS_STOP, signal))
             s->stop_taken = true;
+        if (unlikely(t->ptrace.tracer != NULL))
+            signal = ptrace_signal(t, &flags, info, to_thread);
+        if (!signal)
+            continue;
         *action = s->actions[signal - 1];
         if (action->sa_handler == SIG_IGN)
             continue;
@@ -173,7 +185,7 @@ static bool next_handled(struct thread *t, siginfo_t *info, struct sigaction *ac
 
 static bool in_call(const struct pt_regs *regs)
 {
-    return (int64_t)regs->orig_rax >= 0;
+    return (int32_t)regs->orig_rax != -1; /* 32 bits, as Linux looks at it: a tracer may set the rest */
 }
 
 static void repeat_call(struct pt_regs *regs, uint64_t number)
@@ -225,8 +237,12 @@ static void handle(struct pt_regs *regs, const siginfo_t *info, const struct sig
     struct thread *t = thread_current();
     signal_set old = t->restore_mask ? t->saved_mask : t->blocked;
 
+    bool stepping = t->ptrace.step;
+
     restart_before_handler(regs, action);
     rseq_interrupted(regs);
+    if (unlikely(stepping)) /* the frame is to show the program's flags */
+        ptrace_step_disable(t);
     if (!signal_frame_push(regs, action, info, old)) {
         siginfo_t fault = signal_info_kernel(SIGSEGV);
         if (info->si_signo == SIGSEGV) { /* its handler cannot be called: the default action it is */
@@ -240,6 +256,8 @@ static void handle(struct pt_regs *regs, const siginfo_t *info, const struct sig
     t->restore_mask = false;
     signal_set more = action->sa_flags & SA_NODEFER ? 0 : SIGNAL_BIT(info->si_signo);
     signal_mask_set(t->blocked | action->sa_mask | more);
+    if (unlikely(stepping))
+        ptrace_notify_handler();
 }
 
 void signal_work(struct pt_regs *regs)

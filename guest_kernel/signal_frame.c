@@ -139,18 +139,6 @@ static void load_registers(struct pt_regs *regs, const struct ucontext *context)
     regs->orig_rax = ~0UL; /* no call to restart */
 }
 
-/*
- * There are no other segments than these two (no LDT, no 32-bit code), so the fault that IRET would meet is known
- * before.  The program sees it as if IRET had: after sigreturn, with the registers of the frame.
- */
-static void check_selectors(const struct pt_regs *regs)
-{
-    uint64_t wrong = regs->cs != USER_CS ? regs->cs : regs->ss;
-
-    if (regs->cs != USER_CS || regs->ss != USER_DS)
-        signal_user_fault(SIGSEGV, SI_KERNEL, 0, TRAP_PROTECTION, wrong & ~3UL);
-}
-
 /* Registers first, as Linux: a handler of the SIGSEGV for bad FPU state returns to where the frame says. */
 long sys_rt_sigreturn(const struct syscall_args *args)
 {
@@ -169,7 +157,6 @@ long sys_rt_sigreturn(const struct syscall_args *args)
         goto bad_frame;
     }
     alt_stack_set_from_frame(thread_current(), &context.uc_stack, regs->rsp);
-    check_selectors(regs);
     return (long)regs->rax;
 
 bad_frame:

@@ -82,7 +82,7 @@ static long transfer(const struct syscall_args *args, bool write)
     if (!result)
         result = segments_read(&remote, args->a[3], args->a[4]);
     if (!result)
-        result = process_check_access((int32_t)args->a[0]);
+        result = process_check_access((int32_t)args->a[0], false);
     if (result)
         goto out;
     space = process_space((int32_t)args->a[0]);

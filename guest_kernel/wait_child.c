@@ -1,67 +1,76 @@
 /*
- * wait4(2), waitid(2): waiting for children to end, stop or continue.
+ * wait4(2), waitid(2): waiting for children to end, stop or continue, and for what tracees do (wait_trace.c).
  */
 #include <asm/errno.h>
 #include <asm/siginfo.h>
-#include <linux/resource.h>
 #include <linux/wait.h>
 
 #include "abi/syscalls.h"
 #include "guest_kernel/pidfd.h"
-#include "guest_kernel/process.h"
 #include "guest_kernel/rusage.h"
+#include "guest_kernel/wait_child.h"
 
-struct wait_request {
-    int type;        /* P_ALL, P_PID, P_PGID */
-    int32_t id;
-    int options;     /* WNOHANG, WEXITED, WSTOPPED, WCONTINUED, WNOWAIT, __WALL, __WCLONE */
-};
-
-struct wait_result {
-    int32_t pid;
-    uint32_t uid;
-    int why;         /* CLD_* */
-    uint32_t status; /* wait status word */
-    struct rusage usage;
-};
-
-static bool is_wanted(const struct process *child, const struct wait_request *r)
+static bool is_wanted(struct process *child, const struct wait_request *r)
 {
     if (r->type == P_PID && child->pid != r->id)
         return false;
     if (r->type == P_PGID && child->group != r->id)
+        return false;
+    if ((r->options & __WNOTHREAD) && process_parent_thread(child) != thread_current())
         return false;
     if (r->options & __WALL)
         return true;
     return (child->exit_signal != SIGCHLD) == !!(r->options & __WCLONE);
 }
 
-static void collect(struct process *child, struct wait_result *out, int why, uint32_t status)
+void wait_collect(struct process *p, int32_t id, struct wait_result *out, int why, uint32_t status)
 {
     struct cred cred;
 
-    (void)process_cred(child, &cred);
-    out->pid = child->pid;
+    (void)process_cred(p, &cred);
+    out->pid = id;
     out->uid = cred.uid;
     out->why = why;
     out->status = status;
-    rusage_of_child(child, &out->usage);
+    rusage_of_child(p, &out->usage);
 }
 
-static void take_zombie(struct process *child, const struct wait_request *r, struct wait_result *out)
+int wait_end_code(uint32_t status)
+{
+    return status & 0x80 ? CLD_DUMPED : status & 0x7f ? CLD_KILLED : CLD_EXITED;
+}
+
+void wait_take_zombie(struct process *child, const struct wait_request *r, struct wait_result *out)
 {
     struct process *me = process_current();
-    uint32_t status = child->exit_status;
-    int why = status & 0x80 ? CLD_DUMPED : status & 0x7f ? CLD_KILLED : CLD_EXITED;
 
-    collect(child, out, why, status);
+    wait_collect(child, child->pid, out, wait_end_code(child->exit_status), child->exit_status);
     if (r->options & WNOWAIT)
         return;
+    if (child->traced_leader) /* by this process, else it would be hidden */
+        ptrace_unlink(child->traced_leader);
     me->children_run_ns += child->run_ns + child->children_run_ns;
     me->children_user_ns += child->user_ns + child->children_user_ns;
     me->children_max_resident = MAX(me->children_max_resident, MAX(child->max_resident, child->children_max_resident));
     process_reap(child);
     process_put(child);
+}
+
+bool wait_take_continued(struct process *child, const struct wait_request *r, struct wait_result *out)
+{
+    if (!(r->options & WCONTINUED) || !child->continue_report)
+        return false;
+    wait_collect(child, child->pid, out, CLD_CONTINUED, 0xffff);
+    child->continue_report = r->options & WNOWAIT;
+    return true;
+}
+
+/* Its tracer is in its parent's process: its stops are told as a tracee's alone. */
+static bool is_traced_here(struct process *child)
+{
+    const struct thread *leader = ptrace_leader(child);
+
+    return leader && leader->ptrace.tracer && !ptrace_is_foreign(leader);
 }
 
 /* True: child had something to report, which is now in *out. */
@@ -70,22 +79,17 @@ static bool take_report(struct process *child, const struct wait_request *r, str
     bool keep = r->options & WNOWAIT;
 
     if (child->zombie) {
-        if (!(r->options & WEXITED))
+        if (!(r->options & WEXITED) || (child->traced_leader && ptrace_is_foreign(child->traced_leader)))
             return false;
-        take_zombie(child, r, out);
+        wait_take_zombie(child, r, out);
         return true;
     }
-    if ((r->options & WSTOPPED) && child->stop_report) {
-        collect(child, out, CLD_STOPPED, (uint32_t)child->stop_signal << 8 | 0x7f);
+    if ((r->options & WSTOPPED) && child->stop_report && !is_traced_here(child)) {
+        wait_collect(child, child->pid, out, CLD_STOPPED, (uint32_t)child->stop_signal << 8 | 0x7f);
         child->stop_report = keep;
         return true;
     }
-    if ((r->options & WCONTINUED) && child->continue_report) {
-        collect(child, out, CLD_CONTINUED, 0xffff);
-        child->continue_report = keep;
-        return true;
-    }
-    return false;
+    return wait_take_continued(child, r, out);
 }
 
 /* 1: *out is filled; 0: nothing yet; -ECHILD. */
@@ -95,7 +99,8 @@ static long scan(const struct wait_request *r, struct wait_result *out)
     long result = -ECHILD;
 
     spin_lock(&process_tree_lock);
-    TAILQ_FOREACH_SAFE(child, &process_current()->children, sibling, next) {
+    TAILQ_FOREACH_SAFE(child, &process_current()->children, sibling, next)
+    {
         if (!is_wanted(child, r))
             continue;
         result = 0;
@@ -103,6 +108,11 @@ static long scan(const struct wait_request *r, struct wait_result *out)
             result = 1;
             break;
         }
+    }
+    if (result != 1) {
+        long found = wait_scan_tracees(r, out);
+        if (found != -ECHILD)
+            result = found;
     }
     spin_unlock(&process_tree_lock);
     return result;
@@ -152,6 +162,7 @@ static int waitid_status(const struct wait_result *r)
     switch (r->why) {
     case CLD_EXITED:
     case CLD_STOPPED:
+    case CLD_TRAPPED:
         return (int)(r->status >> 8);
     case CLD_CONTINUED:
         return SIGCONT;
