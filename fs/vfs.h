@@ -97,11 +97,11 @@ void text_write(struct text *t, const void *data, size_t n);
 
 #define TEXT_STORE_MAX 256u /* bytes that one write to a file of /proc may have */
 int procfs_register(const char *name, unsigned mode, int (*show)(struct text *t)); /* /proc/NAME */
-/* /proc/NAME is a number that root may set to anything from min to max; *value is atomic. */
-int procfs_register_number(const char *name, int *value, int min, int max);
 /* The same for one that can be written: `store` gets what one write brought, NUL behind it; 0 or -errno. */
 int procfs_register_writable(const char *name, unsigned mode, int (*show)(struct text *t),
                              int (*store)(char *value, size_t n));
+/* /proc/NAME is a number that root may set to anything from min to max; *value is atomic. */
+int procfs_register_number(const char *name, int *value, int min, int max);
 struct procfs_pid_entry {      /* /proc/PID/NAME; all callbacks: 0 or -errno, -ESRCH when the process is gone */
     const char *name;
     unsigned mode;             /* S_IFREG, S_IFLNK; "fd", "fdinfo" and "task" are S_IFDIR and fs/'s own */
