@@ -76,7 +76,8 @@ static long random_write(struct file *f, struct io_iter *it, uint64_t *position)
 }
 
 static const struct file_ops null_ops = {.read = null_read, .write = null_write, .seek = memory_seek};
-static const struct file_ops zero_ops = {.read = zero_read, .write = null_write, .seek = memory_seek};
+static const struct file_ops zero_ops = {
+    .read = zero_read, .write = null_write, .seek = memory_seek, .maps_zeros = true};
 static const struct file_ops full_ops = {.read = zero_read, .write = full_write, .seek = memory_seek};
 static const struct file_ops random_ops = {.read = random_read, .write = random_write, .seek = memory_seek};
 

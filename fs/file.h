@@ -28,6 +28,8 @@ struct file_ops { /* const; NULL entries give Linux's answer for their absence *
     int (*stat)(struct file *f, struct stat *out);                         /* for files without an inode */
     int (*sync)(struct file *f);
     void (*release)(struct file *f);                                       /* last reference gone */
+    void (*mapped)(struct file *f, bool more); /* an address space has a mapping of it more, or one less */
+    bool maps_zeros;            /* a private mapping of it is like anonymous memory */
     bool seeks_nowhere;         /* a stream on which lseek(2) answers 0 all the same */
     const char *anonymous_name; /* what /proc/PID/fd shows for a file without a path: "pipe", "anon_inode:[eventfd]" */
 };

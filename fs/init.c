@@ -10,8 +10,8 @@
 #include "fs/devfs.h"
 #include "fs/devpts.h"
 #include "fs/epoll.h"
-#include "fs/memfd.h"
 #include "fs/procfs.h"
+#include "fs/shmem.h"
 #include "fs/tmpfs.h"
 #include "guest_kernel/core/alloc.h"
 #include "lib/log.h"
@@ -27,7 +27,7 @@ static int root_init(void)
 int fs_init(void)
 {
     static int (*const steps[])(void) = {
-        dentry_init, tree_init,  epoll_init,          memfd_init,  root_init,
+        dentry_init, tree_init,  epoll_init,          shmem_init,  root_init,
         anon_init,   devfs_init, memory_devices_init, procfs_init, devpts_init,
     };
 
@@ -60,6 +60,21 @@ static int mount_tree(const char *where, struct superblock *sb, unsigned flags, 
         return error;
     error = mount_attach(sb, sb->root, &at, flags, source);
     path_put(&at);
+    return error;
+}
+
+/* What shm_open(3) and sem_open(3) use: half of the memory, as Linux mounts it. */
+static int mount_shared_memory(void)
+{
+    struct superblock *sb = tmpfs_create("tmpfs", S_ISVTX | 0777);
+    struct memory_stats memory;
+
+    if (!sb)
+        return -ENOMEM;
+    memory_stats(&memory);
+    tmpfs_limit(sb, memory.total_pages / 2);
+    int error = mount_tree("/dev/shm", sb, MS_NOSUID | MS_NODEV, "tmpfs");
+    superblock_put(sb);
     return error;
 }
 
@@ -103,6 +118,8 @@ int fs_mount_kernel_trees(void)
         error = mount_tree("/dev", devfs_superblock(), MS_NOSUID, "devtmpfs");
     if (!error)
         error = mount_devpts();
+    if (!error)
+        error = mount_shared_memory();
     if (!error)
         error = mount_tree("/proc", procfs_superblock(), MS_NOSUID | MS_NODEV | MS_NOEXEC, "proc");
     return error;

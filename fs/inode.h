@@ -90,6 +90,8 @@ struct inode {
     TAILQ_HEAD(, file) mapped_files; /* descriptions that address spaces map; pages.lock, as the next */
     uint64_t zap_round;              /* inode lock too: which of them were told of the latest truncation */
     struct page_cache pages;         /* regular files */
+    uint32_t seals;                  /* F_SEAL_*: written with `lock` and pages.lock */
+    uint32_t writable_maps;          /* shared mappings of it that may write; pages.lock */
     struct file_lock_list *locks;    /* flock and POSIX locks (lock.c), NULL: never any */
     union {
         char *link_target;           /* tmpfs symlinks */

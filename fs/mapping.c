@@ -14,7 +14,7 @@ static struct file *file_of(struct space_file *f)
     return container_of(f, struct file, mapping);
 }
 
-static void mapping_get(struct space_file *m)
+static void mapping_get(struct space_file *m, bool writes)
 {
     struct file *f = file_of(m);
 
@@ -22,18 +22,46 @@ static void mapping_get(struct space_file *m)
     spin_lock(&f->inode->pages.lock);
     if (f->mappings++ == 0)
         TAILQ_INSERT_TAIL(&f->inode->mapped_files, f, mapped_link);
+    f->inode->writable_maps += writes;
     spin_unlock(&f->inode->pages.lock);
+    if (f->ops->mapped)
+        f->ops->mapped(f, true);
 }
 
-static void mapping_put(struct space_file *m)
+static void mapping_put(struct space_file *m, bool writes)
 {
     struct file *f = file_of(m);
 
+    if (f->ops->mapped)
+        f->ops->mapped(f, false);
     spin_lock(&f->inode->pages.lock);
     if (--f->mappings == 0)
         TAILQ_REMOVE(&f->inode->mapped_files, f, mapped_link);
+    f->inode->writable_maps -= writes;
     spin_unlock(&f->inode->pages.lock);
     file_put(f);
+}
+
+int file_map_begin(struct file *f, bool writes, bool *may_write)
+{
+    struct inode *i = f->inode;
+    int error = 0;
+
+    spin_lock(&i->pages.lock);
+    *may_write = !(i->seals & F_SEAL_FUTURE_WRITE);
+    if ((i->seals & F_SEAL_WRITE) || (writes && !*may_write))
+        error = -EPERM;
+    else
+        i->writable_maps += *may_write;
+    spin_unlock(&i->pages.lock);
+    return error;
+}
+
+void file_map_end(struct file *f, bool may_write)
+{
+    spin_lock(&f->inode->pages.lock);
+    f->inode->writable_maps -= may_write;
+    spin_unlock(&f->inode->pages.lock);
 }
 
 static int mapping_get_page(struct space_file *m, uint64_t index, struct page **out)
@@ -41,6 +69,12 @@ static int mapping_get_page(struct space_file *m, uint64_t index, struct page **
     struct inode *i = file_of(m)->inode;
 
     return i->ops->get_page(i, index, out);
+}
+
+static int zeros_get_page(struct space_file *m, uint64_t index, struct page **out)
+{
+    *out = zero_page_get();
+    return 0;
 }
 
 static int mapping_path(struct space_file *m, char *buf, size_t size)
@@ -78,11 +112,19 @@ static const struct space_file_ops mapping_ops = {
     .identity = mapping_identity,
 };
 
+static const struct space_file_ops zeros_ops = {
+    .get = mapping_get,
+    .put = mapping_put,
+    .get_page = zeros_get_page,
+    .path = mapping_path,
+    .identity = mapping_identity,
+};
+
 struct space_file *file_mapping(struct file *f)
 {
-    if (!f->inode || !f->inode->ops->get_page || (f->flags & O_PATH))
+    if (!f->inode || (f->flags & O_PATH) || !(f->ops->maps_zeros || f->inode->ops->get_page))
         return NULL;
-    f->mapping.ops = &mapping_ops;
+    f->mapping.ops = f->ops->maps_zeros ? &zeros_ops : &mapping_ops;
     return &f->mapping;
 }
 

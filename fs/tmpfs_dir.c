@@ -5,6 +5,7 @@
  * is not met.
  */
 #include <asm/errno.h>
+#include <linux/fcntl.h>
 #include <linux/fs.h>
 
 #include "fs/tmpfs.h"
@@ -68,6 +69,7 @@ struct inode *tmpfs_inode(struct superblock *sb, struct inode *dir, unsigned mod
     case S_IFREG:
         i->ops = &tmpfs_file_inode_ops;
         i->file_ops = &tmpfs_file_ops;
+        i->seals = F_SEAL_SEAL; /* as Linux: no more can be added */
         break;
     case S_IFLNK:
         i->ops = &tmpfs_link_ops;

@@ -6,6 +6,7 @@
 #include <asm/fcntl.h>
 #include <asm/signal.h>
 #include <linux/falloc.h>
+#include <linux/fcntl.h>
 #include <linux/fs.h>
 #include <linux/resource.h>
 
@@ -141,8 +142,12 @@ static long write_new_page(struct inode *i, uint64_t index, struct io_iter *it)
     return (long)done;
 }
 
+#define SEALED_AGAINST_WRITING (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)
+
 static long write_chunk(struct inode *i, uint64_t position, struct io_iter *it, size_t want)
 {
+    if (i->seals & SEALED_AGAINST_WRITING || ((i->seals & F_SEAL_GROW) && position + want > i->size))
+        return -EPERM;
     struct page *p = page_find(i, position / PAGE_SIZE);
 
     if (!p && !may_grow(i->sb))
@@ -288,6 +293,8 @@ static int tmpfs_resize(struct inode *i, uint64_t size)
     if (size > SIZE_LIMIT)
         return -EFBIG;
     uint64_t old = i->size;
+    if ((size < old && (i->seals & F_SEAL_SHRINK)) || (size > old && (i->seals & F_SEAL_GROW)))
+        return -EPERM;
     if (size > old)
         zero_tail(i, old);
     tmpfs_set_size(i, size);
@@ -315,6 +322,8 @@ static int punch_hole(struct inode *i, uint64_t offset, uint64_t end)
 {
     uint64_t first = (offset + PAGE_SIZE - 1) / PAGE_SIZE, past = end / PAGE_SIZE;
 
+    if (i->seals & SEALED_AGAINST_WRITING)
+        return -EPERM;
     if (first > past) { /* inside one page */
         zero_range(i, offset, end);
         return 0;
@@ -349,6 +358,8 @@ static int tmpfs_allocate(struct inode *i, int mode, uint64_t offset, uint64_t l
         return punch_hole(i, offset, end);
     if (end > SIZE_LIMIT)
         return -EFBIG;
+    if ((i->seals & F_SEAL_GROW) && end > i->size)
+        return -EPERM;
     if (end > i->size)
         zero_tail(i, i->size);
     int error = fill_holes(i, offset, end);

@@ -75,6 +75,12 @@ int vfs_open_path(const struct path *p, struct file **out) must_check; /* an O_P
 int vfs_open_exec(int dirfd, const char *path, int flags, struct file **out) must_check; /* +x checked; -EACCES etc. */
 int file_path(struct file *f, char *buf, size_t size); /* absolute, as the current task sees it: length or -errno */
 struct space_file *file_mapping(struct file *f);       /* of a regular file, no new reference; NULL: cannot be mapped */
+/*
+ * Around the making of a shared mapping of a file that is open for writing: 0, or -EPERM where seals forbid it.  With
+ * *may_write no seal against writing comes in between; without, the mapping may never become writable.
+ */
+int file_map_begin(struct file *f, bool writes, bool *may_write) must_check;
+void file_map_end(struct file *f, bool may_write);
 int file_stat(struct file *f, struct stat *out);
 int file_permission(struct file *f, unsigned may); /* S_IROTH, S_IWOTH, S_IXOTH: 0 or -EACCES for the current task */
 

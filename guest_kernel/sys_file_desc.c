@@ -9,6 +9,7 @@
 
 #include "fs/pipe.h"
 #include "guest_kernel/file_owner.h"
+#include "fs/shmem.h"
 #include "guest_kernel/sys_file.h"
 #include "guest_kernel/sys_lock.h"
 
@@ -115,6 +116,10 @@ static long fcntl_file(struct file *f, int fd, unsigned command, uint64_t argume
         return pipe_get_size(f);
     case F_SETPIPE_SZ:
         return pipe_set_size(f, (unsigned)argument);
+    case F_GET_SEALS:
+        return shmem_seals(f);
+    case F_ADD_SEALS:
+        return argument > UINT32_MAX ? -EINVAL : shmem_seal(f, (unsigned)argument);
     default:
         return -EINVAL;
     }

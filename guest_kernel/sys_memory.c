@@ -1,19 +1,18 @@
 /*
- * The calls on the address space of the current process: brk, mmap and relatives.  They check what Linux checks before
- * it looks at the address space; the rest is core/space.h.
+ * The calls on the address space of the current process, but for mmap (sys_mmap.c): brk, munmap and relatives.  They
+ * check what Linux checks before it looks at the address space; the rest is core/space.h.
  */
 #include <asm/errno.h>
 #include <asm/mman.h>
-#include <linux/fcntl.h>
 #include <linux/mman.h>
 #include <linux/personality.h>
 
 #include "abi/syscalls.h"
-#include "fs/vfs.h"
 #include "guest_kernel/core/space.h"
 #include "guest_kernel/core/task.h"
 #include "guest_kernel/core/user.h"
 #include "guest_kernel/process.h"
+#include "guest_kernel/sys_memory.h"
 
 #define RESIDENCE_CHUNK 512 /* pages that mincore looks at in one go */
 
@@ -23,7 +22,7 @@ static struct space *current_space(void)
 }
 
 /* READ_IMPLIES_EXEC of personality(2): what may be read may be run. */
-static uint32_t prot_by_personality(uint32_t prot)
+uint32_t prot_by_personality(uint32_t prot)
 {
     return prot & PROT_READ && process_current()->personality & READ_IMPLIES_EXEC ? prot | PROT_EXEC : prot;
 }
@@ -31,66 +30,6 @@ static uint32_t prot_by_personality(uint32_t prot)
 long sys_brk(const struct syscall_args *args)
 {
     return space_brk(current_space(), args->a[0]);
-}
-
-/* Flags that MAP_SHARED_VALIDATE accepts (Linux's LEGACY_MAP_MASK). */
-#define VALIDATED_FLAGS                                                                                                \
-    (MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE | MAP_UNINITIALIZED |       \
-     MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | MAP_32BIT |  \
-     MAP_FIXED_NOREPLACE)
-
-/* What the file's access mode allows; adds SPACE_MAP_NO_WRITE to *flags for a later mprotect. */
-static long file_access_check(const struct file *f, uint32_t prot, uint32_t *flags)
-{
-    uint32_t mode = f->flags & O_ACCMODE;
-
-    if (f->flags & O_PATH)
-        return -EBADF;
-    if (mode == O_WRONLY)
-        return -EACCES;
-    if ((*flags & MAP_TYPE) == MAP_PRIVATE || mode == O_RDWR)
-        return 0;
-    if (prot & PROT_WRITE)
-        return -EACCES;
-    *flags |= SPACE_MAP_NO_WRITE;
-    return 0;
-}
-
-static long map_file(const struct syscall_args *args, uint32_t flags)
-{
-    uint32_t prot = prot_by_personality((uint32_t)args->a[2]);
-    struct file *f = fd_get((int)args->a[4]);
-
-    if (!f)
-        return -EBADF;
-    long result = args->a[1] ? file_access_check(f, prot, &flags) : -EINVAL;
-
-    if (!result) {
-        struct space_file *mapping = file_mapping(f);
-
-        result = -ENODEV;
-        if (mapping)
-            result = space_map(current_space(), args->a[0], args->a[1], prot, flags, mapping, args->a[5]);
-    }
-    file_put(f);
-    return result;
-}
-
-long sys_mmap(const struct syscall_args *args)
-{
-    uint32_t flags = (uint32_t)args->a[3] & ~SPACE_MAP_OWN_FLAGS;
-
-    if (!IS_ALIGNED(args->a[5], PAGE_SIZE))
-        return -EINVAL;
-    if ((flags & MAP_TYPE) == MAP_SHARED_VALIDATE && (flags & ~(uint32_t)VALIDATED_FLAGS))
-        return -EOPNOTSUPP;
-    if (flags & MAP_HUGETLB)
-        return -ENOMEM; /* as where no huge page was set aside */
-    if (!(flags & MAP_ANONYMOUS))
-        return map_file(args, flags);
-    if ((flags & MAP_TYPE) == MAP_SHARED_VALIDATE)
-        return -EINVAL;
-    return space_map(current_space(), args->a[0], args->a[1], prot_by_personality((uint32_t)args->a[2]), flags, NULL, 0);
 }
 
 long sys_munmap(const struct syscall_args *args)

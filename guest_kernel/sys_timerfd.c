@@ -1,18 +1,14 @@
 /*
- * timerfd_create(2), timerfd_settime(2), timerfd_gettime(2); memfd_create(2).
+ * timerfd_create(2), timerfd_settime(2), timerfd_gettime(2).
  */
 #include <asm/errno.h>
 #include <linux/fcntl.h>
-#include <linux/memfd.h>
 #include <linux/time.h>
 #include <linux/timerfd.h>
 
 #include "abi/syscalls.h"
-#include "fs/memfd.h"
 #include "fs/timerfd.h"
 #include "guest_kernel/time_convert.h"
-
-#define MEMFD_NAME_SIZE 250 /* what fits in a name behind "memfd:", NUL included */
 
 static long install(struct file *f, bool close_on_exec)
 {
@@ -102,19 +98,4 @@ long sys_timerfd_gettime(const struct syscall_args *args)
     timerfd_get(f, &setting);
     file_put(f);
     return put_setting(user(args->a[1]), &setting);
-}
-
-long sys_memfd_create(const struct syscall_args *args)
-{
-    unsigned flags = (unsigned)args->a[1];
-    char name[MEMFD_NAME_SIZE];
-    struct file *f;
-
-    if (flags & ~(MFD_CLOEXEC | MFD_ALLOW_SEALING))
-        return -EINVAL;
-    long n = copy_string_from_user(name, user(args->a[0]), sizeof name);
-    if (n < 0)
-        return n == -ENAMETOOLONG ? -EINVAL : n;
-    int error = memfd_create_file(name, &f);
-    return error ? error : install(f, flags & MFD_CLOEXEC);
 }

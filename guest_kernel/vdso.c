@@ -21,7 +21,7 @@ extern const char vdso_image[], vdso_image_end[];
 static struct page *pages[PAGES_MAX]; /* written at boot only */
 static unsigned page_count;
 
-static void file_keep(struct space_file *f)
+static void file_keep(struct space_file *f, bool writes)
 {
 }
 

@@ -28,7 +28,12 @@ void space_init(void)
         panic("space: no memory at boot");
     mutex_init(&spaces_lock);
     LIST_INIT(&all_spaces);
-    shared_memory_init();
+}
+
+struct page *zero_page_get(void)
+{
+    page_get(zero_page);
+    return zero_page;
 }
 
 struct space *space_create(void)
@@ -115,6 +120,11 @@ struct space_layout *space_layout(struct space *s)
     return &s->layout;
 }
 
+static bool area_may_write_file(const struct area *a)
+{
+    return (a->flags & (MAP_SHARED | SPACE_MAP_NO_WRITE)) == MAP_SHARED;
+}
+
 struct area *area_create(const struct area *model)
 {
     struct area *a = slab_alloc(area_cache);
@@ -123,7 +133,7 @@ struct area *area_create(const struct area *model)
         return NULL;
     *a = *model;
     if (a->file)
-        a->file->ops->get(a->file);
+        a->file->ops->get(a->file, area_may_write_file(a));
     return a;
 }
 
@@ -144,7 +154,7 @@ void space_unlock(struct space *s)
         struct area *next = a->dead_next;
 
         if (a->file)
-            a->file->ops->put(a->file);
+            a->file->ops->put(a->file, area_may_write_file(a));
         slab_free(area_cache, a);
         a = next;
     }

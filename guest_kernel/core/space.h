@@ -20,8 +20,8 @@ struct space_file;
  * it must not take a lock under which user memory is ever copied (a fault there would want the space's lock).
  */
 struct space_file_ops {
-    void (*get)(struct space_file *f);
-    void (*put)(struct space_file *f);
+    void (*get)(struct space_file *f, bool writes); /* an area more; writes: it is shared and may be written */
+    void (*put)(struct space_file *f, bool writes);
     /*
      * The page-cache page of file page `index` with one reference for the caller, or an error: -EIO, -ENOMEM,
      * -ERANGE when the page lies wholly past the end of the file (SIGBUS).  Bytes past the end within it are zero.
@@ -67,12 +67,13 @@ bool space_get_live(struct space *s) must_check;
 /* For fork: same areas, private pages shared copy-on-write.  NULL: no memory, nothing changed. */
 struct space *space_clone(struct space *s) must_check;
 
-/* In the flags of space_map(): a shared mapping that may never become writable (its file is not open for writing). */
+/* In the flags of space_map(): a mapping that may never become writable, executable (as its file is open or mounted). */
 #define SPACE_MAP_NO_WRITE 0x80000000u
+#define SPACE_MAP_NO_EXEC 0x10000000u
 /* Set by space_advise() in the flags of areas: fork leaves the area out, or leaves its contents out. */
 #define SPACE_MAP_NO_FORK 0x40000000u
 #define SPACE_MAP_WIPE_ON_FORK 0x20000000u
-#define SPACE_MAP_OWN_FLAGS (SPACE_MAP_NO_WRITE | SPACE_MAP_NO_FORK | SPACE_MAP_WIPE_ON_FORK)
+#define SPACE_MAP_OWN_FLAGS 0xffe00000u /* all of these and more to come; MAP_HUGE_SHIFT's bits among them */
 
 /* The calls.  All take addresses of the given space; negative errno as Linux has it. */
 long space_map(struct space *s, uint64_t address, uint64_t length, uint32_t prot, uint32_t flags,
@@ -104,6 +105,9 @@ size_t space_write(struct space *s, uint64_t address, const void *src, size_t n)
 #define SPACE_WRITE 1u
 #define SPACE_FORCE 2u
 size_t space_access(struct space *s, uint64_t address, void *buffer, size_t n, unsigned how);
+
+/* The page that all reads of untouched anonymous memory share; counted. */
+struct page *zero_page_get(void);
 
 void space_counts(struct space *s, struct space_counts *out);
 /* Call fn for each area in order with the lock held; stops when it returns false. */

@@ -61,8 +61,4 @@ int space_resolve(struct space *s, struct area *a, uint64_t va, bool write) must
 /* The area of va, after growing a stack down to it if that is allowed; NULL: none. */
 struct area *space_area_for_access(struct space *s, uint64_t va);
 
-/* shared_memory.c: what an anonymous shared mapping maps.  One reference; NULL: no memory. */
-struct space_file *shared_memory_create(void) must_check;
-void shared_memory_init(void);
-
 #endif

@@ -75,26 +75,19 @@ long space_map(struct space *s, uint64_t address, uint64_t length, uint32_t prot
 {
     uint32_t type = flags & MAP_TYPE;
     uint64_t size = ALIGN_UP(length, PAGE_SIZE);
-    struct space_file *shared = NULL;
 
-    if (!length || (type != MAP_SHARED && type != MAP_PRIVATE && type != MAP_SHARED_VALIDATE))
+    if (!length || (type != MAP_PRIVATE && (!file || (type != MAP_SHARED && type != MAP_SHARED_VALIDATE))))
         return -EINVAL;
     if (size < length || size > USER_END)
         return -ENOMEM;
     if (file && offset + size < offset)
         return -EOVERFLOW;
-    if (!file && type != MAP_PRIVATE) {
-        shared = shared_memory_create();
-        if (!shared)
-            return -ENOMEM;
-        offset = 0;
-    }
     struct area model = {
         .start = address,
         .prot = prot & (PROT_READ | PROT_WRITE | PROT_EXEC),
-        .flags = (type == MAP_PRIVATE ? MAP_PRIVATE : MAP_SHARED) | (flags & (MAP_GROWSDOWN | SPACE_MAP_NO_WRITE)),
-        .file = shared ? shared : file,
-        .file_offset = file || shared ? offset : 0,
+        .flags = (type == MAP_PRIVATE ? MAP_PRIVATE : MAP_SHARED) | (flags & (MAP_GROWSDOWN | SPACE_MAP_NO_WRITE | SPACE_MAP_NO_EXEC)),
+        .file = file,
+        .file_offset = file ? offset : 0,
     };
 
     mutex_lock(&s->lock);
@@ -102,8 +95,6 @@ long space_map(struct space *s, uint64_t address, uint64_t length, uint32_t prot
     bool populate = s->populate_new || (flags & (MAP_POPULATE | MAP_LOCKED));
 
     space_unlock(s);
-    if (shared)
-        shared->ops->put(shared);
     if (result >= 0 && populate)
         (void)space_populate(s, (uint64_t)result, size); /* as far as it goes: Linux ignores failures here too */
     return result;
@@ -171,7 +162,8 @@ static long protect_locked(struct space *s, uint64_t start, uint64_t end, uint32
 
         if (!a)
             return -ENOMEM; /* what came before the hole is changed, as on Linux */
-        if ((prot & PROT_WRITE) && (a->flags & MAP_SHARED) && (a->flags & SPACE_MAP_NO_WRITE))
+        if (((prot & PROT_WRITE) && (a->flags & SPACE_MAP_NO_WRITE)) ||
+            ((prot & PROT_EXEC) && (a->flags & SPACE_MAP_NO_EXEC)))
             return -EACCES;
         uint64_t stop = MIN(a->end, end); /* before the first split moves a->end */
         if (space_split(s, at) || space_split(s, stop))

@@ -52,6 +52,7 @@ def run_linux(tree, names):
     """In a chroot with its own mounts and processes, so that the driver is process 1 there too."""
     script = ('mount -t proc none "$1/proc" && mount -t tmpfs -o mode=1777 none "$1/tmp" && mount --bind /dev "$1/dev" &&'
               ' mount -t devpts -o gid=5,mode=620,ptmxmode=666 devpts "$1/dev/pts" &&'
+              ' mount -t tmpfs none "$1/dev/shm" &&'
               ' tree=$1 && shift && exec chroot "$tree" /driver /tests "$@"')
     done = subprocess.run(["unshare", "-m", "-p", "-f", "sh", "-c", script, "sh", tree] + names, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=TIMEOUT, env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin"})
@@ -102,6 +103,9 @@ def main():
     passed = failed = 0
     with tempfile.TemporaryDirectory() as directory:
         tree = pack(options.build, directory)
+        missing = [name for name in options.names if not os.path.exists(os.path.join(tree, "tests", name))]
+        if missing:
+            parser.error("no such program: " + " ".join(missing))
         expected = split(run_linux(tree, options.names))
         for place in options.on.split(","):
             started = time.time()

@@ -126,6 +126,11 @@ static struct page *page_make(void *memory, bool adopted)
     return p;
 }
 
+struct page *zero_page_get(void)
+{
+    return page_alloc_zero();
+}
+
 struct page *page_alloc(unsigned order)
 {
     return fails_now() ? NULL : page_make(malloc(PAGE_SIZE << order), false);
