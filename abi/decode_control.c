@@ -300,7 +300,7 @@ void print_futex_value3(struct decoder *d, uint64_t value)
         out(d, "%u", value3);
         break;
     case FUTEX_WAKE_OP:
-        out(d, "%#x", value3);
+        out_futex_wake_op(d, value3);
         break;
     default:
         d->skipped = true;

@@ -73,6 +73,14 @@ static bool too_many_processes(void)
     return count >= limit;
 }
 
+/* A deadline's claim cannot be had twice (sched(7), "SCHED_DEADLINE"). */
+static bool is_bound_to_deadline(void)
+{
+    const struct sched_setting *s = &task_current()->setting;
+
+    return s->policy == SCHED_DEADLINE && !s->reset_on_fork;
+}
+
 /* What the task shares or copies.  False: no memory; task_drop_resources() undoes what was done. */
 static bool task_take_resources(struct task *t, uint64_t flags)
 {
@@ -135,6 +143,7 @@ static void thread_inherit(struct thread *t, const struct clone_request *r)
     struct thread *me = thread_current();
 
     t->blocked = me->blocked;
+    t->io_priority = me->io_priority;
     if ((r->flags & (CLONE_VM | CLONE_VFORK)) != CLONE_VM) {
         t->alt_stack = me->alt_stack;
         t->alt_stack_size = me->alt_stack_size;
@@ -310,7 +319,7 @@ static long clone_process(const struct clone_request *r)
 
     if (error)
         return error;
-    if (too_many_processes())
+    if (too_many_processes() || is_bound_to_deadline())
         return -EAGAIN;
     int32_t tid = pid_allocate();
     if (tid < 0)
@@ -368,32 +377,16 @@ long sys_clone(const struct syscall_args *args)
     return clone_process(&r);
 }
 
-/* Later versions of the structure are larger: what this kernel does not know must be zero (clone(2)). */
-static long clone_args_read(struct clone_args *a, uint64_t address, uint64_t size)
+long sys_clone3(const struct syscall_args *args)
 {
-    uint8_t extra;
+    struct clone_args a;
+    uint64_t size = args->a[1];
 
     if (size > PAGE_SIZE)
         return -E2BIG;
     if (size < CLONE_ARGS_SIZE_VER0)
         return -EINVAL;
-    memset(a, 0, sizeof(*a));
-    if (copy_from_user(a, user(address), MIN(size, sizeof(*a))))
-        return -EFAULT;
-    for (uint64_t i = sizeof(*a); i < size; i++) {
-        if (get_user(extra, user(address + i)))
-            return -EFAULT;
-        if (extra)
-            return -E2BIG;
-    }
-    return 0;
-}
-
-long sys_clone3(const struct syscall_args *args)
-{
-    struct clone_args a;
-    long error = clone_args_read(&a, args->a[0], args->a[1]);
-
+    long error = copy_struct_from_user(&a, sizeof(a), user(args->a[0]), size);
     if (error)
         return error;
     if (a.set_tid || a.set_tid_size || (a.flags & (CLONE_DETACHED | (CSIGNAL & ~CLONE_NEWTIME) | CLONE_NEWTIME)))

@@ -114,8 +114,6 @@ static void process_inherit(struct process *p, struct process *parent)
     p->no_new_privs = parent->no_new_privs;
     p->not_dumpable = parent->not_dumpable;
     p->keep_caps = parent->keep_caps;
-    p->nice = parent->nice;
-    p->io_priority = parent->io_priority;
     p->personality = parent->personality;
     memcpy(p->limits, parent->limits, sizeof(p->limits));
     if (parent->exe)
@@ -366,6 +364,11 @@ bool process_cred(struct process *p, struct cred *out)
 bool cred_is_privileged(void)
 {
     return task_current()->cred.euid == 0;
+}
+
+bool cred_may(int capability)
+{
+    return cred_is_privileged();
 }
 
 long process_check_access(int32_t pid, bool by_fs_ids)

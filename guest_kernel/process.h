@@ -13,6 +13,7 @@
 
 #include <bsd/sys/queue.h>
 #include <bsd/sys/tree.h>
+#include <linux/capability.h>
 #include <linux/resource.h>
 
 #include "guest_kernel/core/task.h"
@@ -71,8 +72,6 @@ struct process {
     int32_t last_timer_id;
     int parent_death_signal;
     bool no_new_privs, not_dumpable, keep_caps;
-    int nice;
-    int io_priority;
     uint32_t personality;
 };
 
@@ -95,6 +94,7 @@ struct thread { /* task.upper */
     uint64_t robust_list;                /* set_robust_list */
     uint64_t rseq;                       /* rseq(2): the registered area, 0: none */
     uint32_t rseq_signature;
+    int io_priority;                     /* ioprio_set(2); tree lock */
     void (*before_user)(void);           /* run once in its context before it first goes to user mode (init.c) */
     long (*restart)(struct thread *t);   /* body of restart_syscall, see ERESTART_RESTARTBLOCK */
     uint64_t restart_args[6];
@@ -164,6 +164,7 @@ bool process_cred(struct process *p, struct cred *out); /* tree lock */
  */
 long process_check_access(int32_t pid, bool by_fs_ids);
 bool cred_is_privileged(void); /* euid 0 of the current task */
+bool cred_may(int capability); /* has the current task CAP_* in effect? */
 
 void process_alarm_expired(struct timer *t); /* sys_timer.c: ITIMER_REAL */
 
@@ -186,7 +187,8 @@ struct process_info {
     uint64_t start_ns, run_ns, user_ns, children_run_ns, children_user_ns;
     uint32_t exit_status;
     int exit_signal;
-    int nice;
+    struct sched_setting scheduling;
+    uint8_t rank;
     uint32_t cpu;
     uint64_t cpus_allowed;
     bool no_new_privs;

@@ -96,7 +96,10 @@ int process_info(int32_t pid, struct process_info *out)
     out->children_user_ns = p->children_user_ns;
     out->exit_status = p->exit_status;
     out->exit_signal = p->exit_signal;
-    out->nice = p->nice;
+    if (t) {
+        out->scheduling = t->task->setting;
+        out->rank = t->task->rank;
+    }
     out->cpu = t ? t->task->cpu : 0;
     out->cpus_allowed = t ? task_allowed(t->task) & __atomic_load_n(&cpus_online, __ATOMIC_RELAXED) : 0;
     out->no_new_privs = p->no_new_privs;

@@ -39,11 +39,17 @@ static void stat_identity(const struct process_info *i, struct text *t)
                 i->terminal, i->foreground_group, i->state == 'Z' ? 4u : 0x400000u);
 }
 
+/* As Linux counts it: 20 for a nice value of 0, below 0 for the real-time classes. */
+static int priority_of(const struct process_info *i)
+{
+    return i->rank ? -1 - i->rank : 20 + i->scheduling.nice;
+}
+
 static void stat_times(const struct process_info *i, struct text *t)
 {
     text_printf(t, "%llu %llu %llu %llu %d %d %u 0 %llu ", ticks(i->user_ns), ticks(i->run_ns - i->user_ns),
-                ticks(i->children_user_ns), ticks(i->children_run_ns - i->children_user_ns), 20 + i->nice, i->nice,
-                i->thread_count, ticks(i->start_ns));
+                ticks(i->children_user_ns), ticks(i->children_run_ns - i->children_user_ns), priority_of(i),
+                i->scheduling.nice, i->thread_count, ticks(i->start_ns));
 }
 
 static void stat_memory(const struct memory *m, uint64_t limit, struct text *t)
@@ -58,9 +64,10 @@ static void stat_rest(const struct process_info *i, const struct memory *m, stru
 {
     const struct space_layout *l = &m->layout;
 
-    text_printf(t, "%llu %llu %llu %llu 0 0 0 %d %u 0 0 0 0 0 ", (unsigned long long)i->thread_pending & INT32_MAX,
+    text_printf(t, "%llu %llu %llu %llu 0 0 0 %d %u %u %u 0 0 0 ", (unsigned long long)i->thread_pending & INT32_MAX,
                 (unsigned long long)i->blocked & INT32_MAX, (unsigned long long)i->ignored & INT32_MAX,
-                (unsigned long long)i->caught & INT32_MAX, i->exit_signal, i->cpu);
+                (unsigned long long)i->caught & INT32_MAX, i->exit_signal, i->cpu,
+                i->scheduling.priority, i->scheduling.policy);
     text_printf(t, "%llu %llu %llu %llu %llu %llu %llu %u\n", (unsigned long long)l->data_start,
                 (unsigned long long)l->data_end, (unsigned long long)l->brk_start, (unsigned long long)l->arg_start,
                 (unsigned long long)l->arg_end, (unsigned long long)l->env_start, (unsigned long long)l->env_end,

@@ -57,24 +57,13 @@ long sys_creat(const struct syscall_args *args)
     return open_old(AT_FDCWD, user(args->a[0]), O_CREAT | O_WRONLY | O_TRUNC, (unsigned)args->a[1]);
 }
 
-/* A longer structure than ours is fine as long as what we do not know is zero. */
 static int how_copy(struct open_how *how, user_ptr src, size_t size)
 {
-    char more[64];
-
     if (size < sizeof *how)
         return -EINVAL;
     if (size > PAGE_SIZE)
         return -E2BIG;
-    int error = copy_from_user(how, src, sizeof *how);
-    for (size_t at = sizeof *how; !error && at < size; at += sizeof more) {
-        size_t n = MIN(size - at, sizeof more);
-        error = copy_from_user(more, user_add(src, at), n);
-        for (size_t b = 0; !error && b < n; b++)
-            if (more[b])
-                error = -E2BIG;
-    }
-    return error;
+    return copy_struct_from_user(how, sizeof *how, src, size);
 }
 
 static int how_check(const struct open_how *how)

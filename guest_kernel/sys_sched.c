@@ -1,5 +1,5 @@
 /*
- * Scheduling as programs see it: one policy (SCHED_OTHER), affinity to the CPUs there are.
+ * Scheduling as programs see it: affinity to the CPUs there are, bounds of priorities.  Policies are in sys_sched_policy.c.
  */
 #include <asm/errno.h>
 #include <linux/sched.h>
@@ -7,29 +7,21 @@
 #include <linux/time.h>
 
 #include "abi/syscalls.h"
+#include "config.h"
 #include "guest_kernel/core/cpu.h"
 #include "guest_kernel/process.h"
+#include "guest_kernel/sched_permission.h"
 #include "guest_kernel/time_convert.h"
 
 #define CPU_SET_MIN sizeof(uint64_t) /* what the mask of at most 64 CPUs takes */
 #define REALTIME_PRIORITY_MIN 1
 #define REALTIME_PRIORITY_MAX 99
-#define SLICE_NS 100000000 /* what sched_rr_get_interval tells */
+#define ROUND_NS 100000000 /* of SCHED_RR */
+#define SLICE_NS (CONFIG_TIME_SLICE_US * 1000UL)
 
 static uint64_t cpus_present(void)
 {
     return __atomic_load_n(&cpus_online, __ATOMIC_RELAXED);
-}
-
-/* 0 if there is such a thread (tid 0: the caller), -ESRCH, -EINVAL. */
-static long check_tid(int32_t tid)
-{
-    if (tid < 0)
-        return -EINVAL;
-    spin_lock(&process_tree_lock);
-    bool found = !tid || thread_lookup(tid);
-    spin_unlock(&process_tree_lock);
-    return found ? 0 : -ESRCH;
 }
 
 long sys_sched_yield(const struct syscall_args *args)
@@ -60,13 +52,6 @@ long sys_sched_getaffinity(const struct syscall_args *args)
     return put_user(user(args->a[2]), mask) ? -EFAULT : (long)CPU_SET_MIN;
 }
 
-static bool may_schedule(const struct task *t)
-{
-    const struct cred *own = &task_current()->cred;
-
-    return cred_is_privileged() || own->euid == t->cred.euid || own->euid == t->cred.uid;
-}
-
 long sys_sched_setaffinity(const struct syscall_args *args)
 {
     uint64_t mask = 0, size = MIN((uint32_t)args->a[1], sizeof(mask));
@@ -76,61 +61,13 @@ long sys_sched_setaffinity(const struct syscall_args *args)
     mask &= cpus_present();
     spin_lock(&process_tree_lock);
     struct thread *t = thread_meant((int32_t)args->a[0]);
-    long error = !t ? -ESRCH : !may_schedule(t->task) ? -EPERM : !mask ? -EINVAL : 0;
+    long error = !t ? -ESRCH : !may_schedule(t) && !cred_may(CAP_SYS_NICE) ? -EPERM : !mask ? -EINVAL : 0;
     if (!error)
         task_set_allowed(t->task, mask);
     spin_unlock(&process_tree_lock);
     if (!error)
         task_leave_forbidden_cpu();
     return error;
-}
-
-long sys_sched_getscheduler(const struct syscall_args *args)
-{
-    long error = check_tid((int32_t)args->a[0]);
-
-    return error ? error : SCHED_NORMAL;
-}
-
-long sys_sched_getparam(const struct syscall_args *args)
-{
-    int priority = 0;
-    long error = check_tid((int32_t)args->a[0]);
-
-    if (!args->a[1])
-        return -EINVAL;
-    return error ? error : put_user(user(args->a[1]), priority);
-}
-
-/* Only what changes nothing is accepted: there are no other policies. */
-long sys_sched_setparam(const struct syscall_args *args)
-{
-    int priority;
-    long error = check_tid((int32_t)args->a[0]);
-
-    if (!args->a[1])
-        return -EINVAL;
-    if (get_user(priority, user(args->a[1])))
-        return -EFAULT;
-    if (error)
-        return error;
-    return priority ? -EINVAL : 0;
-}
-
-long sys_sched_setscheduler(const struct syscall_args *args)
-{
-    int policy = (int)args->a[1], priority;
-    long error = check_tid((int32_t)args->a[0]);
-
-    if (policy < 0 || !args->a[2])
-        return -EINVAL;
-    if (get_user(priority, user(args->a[2])))
-        return -EFAULT;
-    if (error)
-        return error;
-    if (policy == SCHED_FIFO || policy == SCHED_RR)
-        return priority < REALTIME_PRIORITY_MIN || priority > REALTIME_PRIORITY_MAX ? -EINVAL : -EPERM;
-    return policy == SCHED_NORMAL && !priority ? 0 : -EINVAL;
 }
 
 static long priority_bound(int policy, long realtime)
@@ -159,12 +96,35 @@ long sys_sched_get_priority_min(const struct syscall_args *args)
     return priority_bound((int)args->a[0], REALTIME_PRIORITY_MIN);
 }
 
+static uint64_t interval_of(int policy)
+{
+    switch (policy) {
+    case SCHED_RR:
+        return ROUND_NS;
+    case SCHED_FIFO:
+    case SCHED_DEADLINE:
+        return 0;
+    default:
+        return SLICE_NS;
+    }
+}
+
 long sys_sched_rr_get_interval(const struct syscall_args *args)
 {
-    struct timespec slice = timespec_of_ns(SLICE_NS);
-    long error = check_tid((int32_t)args->a[0]);
+    int32_t tid = (int32_t)args->a[0];
+    int policy = SCHED_NORMAL;
 
-    return error ? error : put_user(user(args->a[1]), slice);
+    if (tid < 0)
+        return -EINVAL;
+    spin_lock(&process_tree_lock);
+    struct thread *t = thread_meant(tid);
+    if (t)
+        policy = t->task->setting.policy;
+    spin_unlock(&process_tree_lock);
+    if (!t)
+        return -ESRCH;
+    struct timespec interval = timespec_of_ns(interval_of(policy));
+    return put_user(user(args->a[1]), interval);
 }
 
 long sys_getcpu(const struct syscall_args *args)

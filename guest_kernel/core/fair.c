@@ -3,8 +3,23 @@
  */
 #include "guest_kernel/core/fair.h"
 
+#include "guest_kernel/core/deadline.h"
+
+static int ranked_compare(const struct task *a, const struct task *b)
+{
+    uint64_t a_due = deadline_due(a), b_due = deadline_due(b);
+
+    if (a->rank != b->rank)
+        return a->rank > b->rank ? -1 : 1;
+    if (a_due != b_due)
+        return a_due < b_due ? -1 : 1;
+    return a->ready_number < b->ready_number ? -1 : a->ready_number > b->ready_number;
+}
+
 static int fair_compare(const struct task *a, const struct task *b)
 {
+    if (unlikely(a->rank))
+        return ranked_compare(a, b);
     if (a->virtual_ns != b->virtual_ns)
         return fair_is_before(a->virtual_ns, b->virtual_ns) ? -1 : 1;
     return a->ready_number < b->ready_number ? -1 : a->ready_number > b->ready_number; /* first come, first served */
@@ -15,7 +30,27 @@ RB_GENERATE_INTERNAL(fair_tree, task, ready_link, fair_compare, static __attribu
 void fair_init(struct fair_queue *q)
 {
     RB_INIT(&q->tree);
+    RB_INIT(&q->ranked);
     q->floor_ns = 0;
+}
+
+static struct fair_tree *tree_of(struct fair_queue *q, const struct task *t)
+{
+    return unlikely(t->rank) ? &q->ranked : &q->tree;
+}
+
+/* Most often nobody else waits: an only node needs no balancing. */
+void fair_put_back(struct fair_queue *q, struct task *t)
+{
+    struct fair_tree *tree = tree_of(q, t);
+
+    if (RB_EMPTY(tree)) {
+        RB_SET(t, NULL, ready_link);
+        RB_COLOR(t, ready_link) = RB_BLACK;
+        RB_ROOT(tree) = t;
+        return;
+    }
+    RB_INSERT(fair_tree, tree, t);
 }
 
 void fair_put(struct fair_queue *q, struct task *t)
@@ -23,12 +58,17 @@ void fair_put(struct fair_queue *q, struct task *t)
     static uint64_t numbers; /* atomic */
 
     t->ready_number = __atomic_add_fetch(&numbers, 1, __ATOMIC_RELAXED);
-    RB_INSERT(fair_tree, &q->tree, t);
+    fair_put_back(q, t);
 }
 
 struct task *fair_first(struct fair_queue *q)
 {
     return RB_MIN(fair_tree, &q->tree);
+}
+
+struct task *ranked_first(struct fair_queue *q)
+{
+    return RB_MIN(fair_tree, &q->ranked);
 }
 
 struct task *fair_next(struct task *t)
@@ -38,7 +78,12 @@ struct task *fair_next(struct task *t)
 
 void fair_remove(struct fair_queue *q, struct task *t)
 {
-    RB_REMOVE(fair_tree, &q->tree, t);
+    struct fair_tree *tree = tree_of(q, t);
+
+    if (RB_ROOT(tree) == t && !RB_LEFT(t, ready_link) && !RB_RIGHT(t, ready_link))
+        RB_ROOT(tree) = NULL;
+    else
+        RB_REMOVE(fair_tree, tree, t);
 }
 
 void fair_leave(const struct fair_queue *q, struct task *t)

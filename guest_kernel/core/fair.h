@@ -2,7 +2,8 @@
  * Which ready task runs next: the one that had the least of the CPU for its weight.  Each task has a virtual time that
  * advances with its run time, the slower the heavier it is; ready tasks are kept in that order.  A task that slept
  * comes back at most FAIR_CREDIT_NS behind the others, so that it soon runs and yet cannot make up for hours of sleep.
- * Pure bookkeeping: the run queue's lock guards it all.
+ * Tasks with a rank (real-time classes, and who is boosted by them) are kept beside them, in a tree of their own.
+ * Pure bookkeeping: the run queue's lock guards it all, and a task's rank does not change while it is in a tree.
  */
 #ifndef GUEST_KERNEL_CORE_FAIR_H
 #define GUEST_KERNEL_CORE_FAIR_H
@@ -21,15 +22,20 @@ static inline bool fair_is_before(uint64_t a, uint64_t b)
 
 RB_HEAD(fair_tree, task);
 
+#define RANK_DEADLINE 100 /* above all priorities of SCHED_FIFO and SCHED_RR, which are ranks */
+
 struct fair_queue {
     struct fair_tree tree;
+    struct fair_tree ranked; /* tasks of a rank: by rank, then by deadline, then first come, first served */
     uint64_t floor_ns; /* no ready task is much below it; never goes back */
 };
 
 void fair_init(struct fair_queue *q);
 void fair_put(struct fair_queue *q, struct task *t);
+void fair_put_back(struct fair_queue *q, struct task *t); /* a ranked one, where it was in the order */
 struct task *fair_first(struct fair_queue *q); /* NULL: none is ready */
 struct task *fair_next(struct task *t);
+struct task *ranked_first(struct fair_queue *q); /* likewise */
 void fair_remove(struct fair_queue *q, struct task *t);
 
 /* A task goes to another CPU's queue, with its lead or lag.  Neither has it then; each is locked for its call. */

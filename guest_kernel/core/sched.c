@@ -20,86 +20,33 @@
 #include "config.h"
 #include "guest_kernel/core/capture.h"
 #include "guest_kernel/core/cpu.h"
-#include "guest_kernel/core/fair.h"
 #include "guest_kernel/core/fpu.h"
 #include "guest_kernel/core/ipi.h"
+#include "guest_kernel/core/run_queue.h"
 #include "guest_kernel/core/space_init.h"
 #include "guest_kernel/core/task_reaper.h"
-#include "lib/spinlock.h"
 
 #define SLICE_NS (CONFIG_TIME_SLICE_US * 1000ULL)
 
-struct run_queue {
-    struct spinlock lock;
-    struct fair_queue ready;
-    struct timer slice;
-    bool slice_armed;
-    uint64_t charged_ns;  /* until when the current task's run time is accounted for */
-    uint64_t sampled_ns;  /* the same for its user time */
-    struct task *leaving; /* the task that was switched away from, until sched_finish_switch() */
-    uint32_t ready_count; /* read without the lock too: relaxed */
-} aligned_to(64);
-
-static struct run_queue queues[CPU_MAX];
-static uint64_t cpus_idle; /* atomic; always 0 with one CPU */
+struct run_queue run_queues[CPU_MAX];
+uint64_t cpus_idle;
 static struct task idle_tasks[CPU_MAX];
 
-static void ready_put(struct run_queue *q, struct task *t)
+static bool has_ranked(const struct run_queue *q)
 {
-    fair_put(&q->ready, t);
-    __atomic_store_n(&q->ready_count, q->ready_count + 1, __ATOMIC_RELAXED);
+    return unlikely(!RB_EMPTY(&q->ready.ranked));
 }
 
-static void ready_remove(struct run_queue *q, struct task *t)
+static struct task *ready_take(struct run_queue *q, uint64_t now)
 {
-    fair_remove(&q->ready, t);
-    __atomic_store_n(&q->ready_count, q->ready_count - 1, __ATOMIC_RELAXED);
-}
-
-static struct task *ready_take(struct run_queue *q)
-{
-    struct task *t = fair_first(&q->ready);
+    struct task *t = has_ranked(q) ? ranked_next(q, now) : fair_first(&q->ready);
 
     if (t)
         ready_remove(q, t);
     return t;
 }
 
-static bool is_idle(uint32_t cpu)
-{
-    return __atomic_load_n(&cpus_idle, __ATOMIC_RELAXED) & BIT(cpu);
-}
-
-static unsigned load_of(uint32_t cpu)
-{
-    return __atomic_load_n(&queues[cpu].ready_count, __ATOMIC_RELAXED) + !is_idle(cpu);
-}
-
-/*
- * The CPU for a task that becomes ready: where it was, if that one is idle; another idle one; the least loaded, and of
- * these where it was.
- */
-static uint32_t place_for(const struct task *t)
-{
-    uint64_t allowed = t->allowed & __atomic_load_n(&cpus_online, __ATOMIC_RELAXED);
-    uint64_t idle = __atomic_load_n(&cpus_idle, __ATOMIC_SEQ_CST) & allowed;
-    uint32_t best = t->cpu;
-
-    if (idle)
-        return idle & BIT(best) ? best : (uint32_t)__builtin_ctzll(idle);
-    if (!(allowed & BIT(best)))
-        best = (uint32_t)__builtin_ctzll(allowed);
-    for (uint64_t left = allowed; left; left &= left - 1) {
-        uint32_t cpu = (uint32_t)__builtin_ctzll(left);
-
-        if (load_of(cpu) < load_of(best))
-            best = cpu;
-    }
-    return best;
-}
-
-/* On the queue's own CPU. */
-static void slice_arm(struct run_queue *q, uint64_t end_ns)
+void slice_arm(struct run_queue *q, uint64_t end_ns)
 {
     if (q->slice_armed)
         return;
@@ -107,65 +54,27 @@ static void slice_arm(struct run_queue *q, uint64_t end_ns)
     timer_arm(&q->slice, end_ns);
 }
 
-/* The queue with the most tasks waiting, if they are more than `least`; NULL: none. */
-static struct run_queue *busiest(uint32_t least)
-{
-    struct run_queue *best = NULL;
-
-    for (uint32_t i = 0; i < cpu_count; i++) {
-        uint32_t count = __atomic_load_n(&queues[i].ready_count, __ATOMIC_RELAXED);
-
-        if (count <= least)
-            continue;
-        best = &queues[i];
-        least = count;
-    }
-    return best;
-}
-
-/* Take over a waiting task from a queue with more than `least` of them.  Interrupts off, no queue's lock held. */
-static bool steal(uint32_t least)
-{
-    struct run_queue *from = busiest(least), *to = &queues[cpu_index()];
-    struct task *t;
-
-    if (!from || from == to)
-        return false;
-    spin_lock(&from->lock);
-    for (t = fair_first(&from->ready); t; t = fair_next(t))
-        if (t->allowed & BIT(cpu_index()))
-            break;
-    if (t) {
-        ready_remove(from, t);
-        fair_leave(&from->ready, t);
-        __atomic_store_n(&t->cpu, cpu_index(), __ATOMIC_RELAXED);
-    }
-    spin_unlock(&from->lock);
-    if (!t)
-        return false;
-    spin_lock(&to->lock);
-    fair_enter(&to->ready, t);
-    ready_put(to, t);
-    spin_unlock(&to->lock);
-    return true;
-}
-
-/* Was `t` served worse than the queue's running task, which is charged for what it ran until now?  Lock held. */
-static bool is_ahead(const struct run_queue *q, const struct task *t, const struct task *running, uint64_t now,
-                     uint64_t grain)
+bool fair_is_ahead(const struct run_queue *q, const struct task *t, const struct task *running, uint64_t now,
+                   uint64_t grain)
 {
     return fair_is_before(t->virtual_ns + grain, fair_after(running, now - q->charged_ns));
 }
 
-/* A task was put on the queue: its running task gives way now, or at the end of its slice.  Lock held. */
-static void preempt_or_arm(struct run_queue *q, uint32_t cpu, const struct task *t)
+static bool preempts(struct run_queue *q, const struct task *t, const struct task *running, uint64_t now)
+{
+    if (likely(is_plain(t) && is_plain(running)))
+        return fair_is_ahead(q, t, running, now, FAIR_GRAIN_NS);
+    return class_preempts(q, t, running, now);
+}
+
+void preempt_or_arm(struct run_queue *q, uint32_t cpu, const struct task *t)
 {
     struct task *running = cpu_at(cpu)->current;
     uint64_t now = clock_monotonic_ns();
 
     if (running == cpu_at(cpu)->idle)
         return;
-    if (is_ahead(q, t, running, now, FAIR_GRAIN_NS)) {
+    if (preempts(q, t, running, now)) {
         __atomic_fetch_or(&running->work, TASK_NEED_RESCHED, __ATOMIC_RELAXED);
         if (cpu != cpu_index())
             ipi_reschedule(cpu);
@@ -185,7 +94,7 @@ static void slice_expired(struct timer *timer)
     uint64_t now = clock_monotonic_ns();
 
     if (cpu_count > 1 && t->slice_end_ns <= now && t->regs)
-        (void)steal(q->ready_count + 1); /* so that all get their share, not only those on the emptier CPU */
+        (void)sched_steal(q->ready_count + 1); /* so that all get their share, not only those on the emptier CPU */
     spin_lock(&q->lock);
     struct task *first = fair_first(&q->ready);
 
@@ -195,9 +104,10 @@ static void slice_expired(struct timer *timer)
     q->sampled_ns = now;
     if (t->slice_end_ns > now)
         slice_arm(q, t->slice_end_ns);
-    else if (first && is_ahead(q, first, t, now, 0))
+    else if (unlikely(t->rank) || has_ranked(q) ? class_slice_over(q, t, now)
+                                                : first && fair_is_ahead(q, first, t, now, 0))
         __atomic_fetch_or(&t->work, TASK_NEED_RESCHED, __ATOMIC_RELAXED);
-    else if (first || t->regs)
+    else if (q->ready_count || t->regs)
         slice_arm(q, now + SLICE_NS);
     spin_unlock(&q->lock);
 }
@@ -205,7 +115,7 @@ static void slice_expired(struct timer *timer)
 void sched_init(void)
 {
     struct cpu *c = this_cpu();
-    struct run_queue *q = &queues[c->index];
+    struct run_queue *q = &run_queues[c->index];
     struct task *idle = &idle_tasks[c->index];
 
     fair_init(&q->ready);
@@ -217,16 +127,15 @@ void sched_init(void)
     c->current = idle;
 }
 
-/* The queue that t belongs to, locked. */
-static struct run_queue *queue_lock(const struct task *t, uint64_t *flags)
+struct run_queue *run_queue_lock(const struct task *t, uint64_t *flags)
 {
     for (;;) {
         uint32_t cpu = __atomic_load_n(&t->cpu, __ATOMIC_RELAXED);
 
-        *flags = spin_lock_irqsave(&queues[cpu].lock);
+        *flags = spin_lock_irqsave(&run_queues[cpu].lock);
         if (cpu == t->cpu)
-            return &queues[cpu];
-        spin_unlock_irqrestore(&queues[cpu].lock, *flags);
+            return &run_queues[cpu];
+        spin_unlock_irqrestore(&run_queues[cpu].lock, *flags);
     }
 }
 
@@ -235,10 +144,10 @@ uint64_t task_run_ns(const struct task *t)
     uint64_t flags, ns;
 
     if (t == task_current())
-        return t->run_ns + clock_monotonic_ns() - queues[t->cpu].charged_ns;
+        return t->run_ns + clock_monotonic_ns() - run_queues[t->cpu].charged_ns;
     if (cpu_count == 1)
         return t->run_ns;
-    struct run_queue *q = queue_lock(t, &flags);
+    struct run_queue *q = run_queue_lock(t, &flags);
 
     ns = t->run_ns;
     if (cpu_at(t->cpu)->current == t)
@@ -251,7 +160,9 @@ uint64_t task_run_ns(const struct task *t)
 static void charge(struct run_queue *q, struct task *t, uint64_t now)
 {
     t->run_ns += now - q->charged_ns;
-    if (t != this_cpu()->idle)
+    if (unlikely(q->running_rank))
+        ranked_charge(q, t, now - q->charged_ns, now);
+    else if (t != this_cpu()->idle)
         fair_charge(&q->ready, t, now - q->charged_ns);
     q->charged_ns = now;
 }
@@ -259,9 +170,13 @@ static void charge(struct run_queue *q, struct task *t, uint64_t now)
 static void context_switch(struct run_queue *q, struct task *prev, struct task *next, uint64_t now)
 {
     struct cpu *c = this_cpu();
+    uint32_t rank = next->rank;
 
     q->sampled_ns = now;
     next->slice_end_ns = now + SLICE_NS;
+    __atomic_store_n(&q->running_rank, rank, __ATOMIC_RELAXED);
+    if (unlikely(rank))
+        ranked_begins(q, next, now);
     if (next->regs || q->ready_count)
         slice_arm(q, next->slice_end_ns);
 
@@ -277,14 +192,10 @@ static void context_switch(struct run_queue *q, struct task *prev, struct task *
     sched_finish_switch();
 }
 
-/*
- * A ready task that is on no queue's list goes on that of its `cpu`.  No queue's lock held.  Any CPU may be idle now
- * that was not when that CPU was chosen: it comes and takes what waits.
- */
-static void ready_add(struct task *t)
+void ready_add(struct task *t)
 {
     uint32_t cpu = t->cpu;
-    struct run_queue *q = &queues[cpu];
+    struct run_queue *q = &run_queues[cpu];
     uint64_t allowed = t->allowed;
     uint64_t flags = spin_lock_irqsave(&q->lock);
 
@@ -303,7 +214,7 @@ static void ready_add(struct task *t)
 
 void sched_finish_switch(void)
 {
-    struct run_queue *q = &queues[cpu_index()];
+    struct run_queue *q = run_queue_own();
     struct task *left = q->leaving;
     bool dead = left->state == TASK_DEAD;
     bool moves = unlikely(left->moves);
@@ -312,7 +223,7 @@ void sched_finish_switch(void)
     if (moves) {
         left->moves = false;
         fair_leave(&q->ready, left);
-        __atomic_store_n(&left->cpu, place_for(left), __ATOMIC_RELAXED);
+        __atomic_store_n(&left->cpu, sched_place_for(left), __ATOMIC_RELAXED);
     }
     spin_unlock(&q->lock);
     if (moves)
@@ -326,23 +237,27 @@ static void switch_away(bool behind_all)
     uint64_t flags = rflags_read();
 
     irq_disable();
-    struct run_queue *q = &queues[cpu_index()];
+    struct run_queue *q = run_queue_own();
     struct task *prev = task_current();
     uint64_t now = clock_monotonic_ns();
 
     LOCK_CHECK(lock_check_none(NULL));
+    if (unlikely(q->running_rank) && cpu_count > 1)
+        sched_pull_ranked();
     spin_lock(&q->lock);
     __atomic_fetch_and(&prev->work, ~TASK_NEED_RESCHED, __ATOMIC_RELAXED);
     charge(q, prev, now);
     if (behind_all)
         fair_place_last(&q->ready, prev);
-    if (prev->state != TASK_RUNNING)
+    if (unlikely(q->running_rank) && prev->rank && prev->state == TASK_RUNNING)
+        ranked_gives_way(q, prev, behind_all, now);
+    else if (prev->state != TASK_RUNNING)
         prev->on_queue = false;
     else if (unlikely(!(prev->allowed & BIT(prev->cpu))) && prev != this_cpu()->idle)
         prev->moves = true; /* not before its registers are saved: sched_finish_switch() */
     else if (prev != this_cpu()->idle)
         ready_put(q, prev);
-    struct task *next = ready_take(q);
+    struct task *next = ready_take(q, now);
 
     if (!next)
         next = this_cpu()->idle;
@@ -363,17 +278,16 @@ void sched_set_state(enum task_state state)
 {
     uint64_t flags;
     struct task *t = task_current();
-    struct run_queue *q = queue_lock(t, &flags);
+    struct run_queue *q = run_queue_lock(t, &flags);
 
     t->state = state;
     spin_unlock_irqrestore(&q->lock, flags);
 }
 
-/* Of several CPUs, another one may be better.  The queue's lock is held, and is not on return. */
-static void wake_placed(struct run_queue *q, struct task *t, uint64_t flags)
+void ready_move(struct run_queue *q, struct task *t, uint64_t flags)
 {
     fair_leave(&q->ready, t);
-    __atomic_store_n(&t->cpu, place_for(t), __ATOMIC_RELAXED);
+    __atomic_store_n(&t->cpu, sched_place_for(t), __ATOMIC_RELAXED);
     spin_unlock_irqrestore(&q->lock, flags);
     ready_add(t);
 }
@@ -381,14 +295,16 @@ static void wake_placed(struct run_queue *q, struct task *t, uint64_t flags)
 void sched_wake(struct task *t, unsigned state_mask)
 {
     uint64_t flags;
-    struct run_queue *q = queue_lock(t, &flags);
+    struct run_queue *q = run_queue_lock(t, &flags);
 
     if (BIT(t->state) & state_mask) {
         t->state = TASK_RUNNING;
         if (!t->on_queue) {
             t->on_queue = true;
+            if (unlikely(!is_plain(t)))
+                ranked_wakes(t, clock_monotonic_ns());
             if (cpu_count > 1) {
-                wake_placed(q, t, flags);
+                ready_move(q, t, flags);
                 return;
             }
             fair_place(&q->ready, t);
@@ -414,7 +330,7 @@ void sched_notice_work(struct task *t)
 void task_set_allowed(struct task *t, uint64_t cpus)
 {
     uint64_t flags;
-    struct run_queue *q = queue_lock(t, &flags);
+    struct run_queue *q = run_queue_lock(t, &flags);
     bool wrong = !(cpus & BIT(t->cpu));
 
     __atomic_store_n(&t->allowed, cpus, __ATOMIC_RELAXED);
@@ -473,7 +389,7 @@ void task_stop_while(const bool *stopped)
 bool task_is_parked(const struct task *t)
 {
     uint64_t flags;
-    struct run_queue *q = queue_lock(t, &flags);
+    struct run_queue *q = run_queue_lock(t, &flags);
     bool parked = !t->on_queue;
 
     spin_unlock_irqrestore(&q->lock, flags);
@@ -502,18 +418,18 @@ static bool find_work(struct run_queue *q)
     if (cpu_count == 1)
         return false;
     __atomic_fetch_or(&cpus_idle, self, __ATOMIC_SEQ_CST);
-    return __atomic_load_n(&q->ready_count, __ATOMIC_RELAXED) || steal(0);
+    return __atomic_load_n(&q->ready_count, __ATOMIC_RELAXED) || sched_steal(0);
 }
 
 static void idle_ends(void)
 {
-    if (is_idle(cpu_index()))
+    if (sched_is_idle(cpu_index()))
         __atomic_fetch_and(&cpus_idle, ~BIT(cpu_index()), __ATOMIC_RELAXED);
 }
 
 void sched_idle(void)
 {
-    struct run_queue *q = &queues[cpu_index()];
+    struct run_queue *q = run_queue_own();
 
     for (;;) {
         irq_disable();

@@ -17,6 +17,11 @@ void sched_switch(void);
 void sched_wake(struct task *t, unsigned state_mask);
 void sched_set_state(enum task_state state); /* of the current task */
 
+/* The setting of a new task. */
+void sched_inherit(struct task *t, const struct task *maker);
+struct deadline_state;
+void deadline_free(struct deadline_state *d); /* of a task that is gone; NULL: none */
+
 /* t.work got a bit: if t runs on another CPU, that one must look at it. */
 void sched_notice_work(struct task *t);
 

@@ -6,7 +6,6 @@
 #include "guest_kernel/core/alloc.h"
 #include "guest_kernel/core/capture.h"
 #include "guest_kernel/core/cpu.h"
-#include "guest_kernel/core/fair.h"
 #include "guest_kernel/core/fpu.h"
 #include "guest_kernel/core/sched.h"
 #include "guest_kernel/core/space_init.h"
@@ -50,7 +49,7 @@ static struct task *task_create(uint64_t top_reserved)
     t->kernel_rsp = t->kernel_stack_top - top_reserved - sizeof(struct switch_frame);
     t->state = TASK_NEW;
     t->call_nr = ~0UL;
-    t->weight = task_current()->weight;
+    sched_inherit(t, task_current());
     t->cpu = cpu_index();
     t->vector_cpu = UINT32_MAX;
     t->allowed = task_current()->allowed;
@@ -99,6 +98,7 @@ struct task *task_create_user(const struct pt_regs *regs)
 void task_free(struct task *t)
 {
     stack_free(t->kernel_stack);
+    deadline_free(t->deadline);
     if (t->xsave)
         fpu_destroy(t);
     mem_free(t->debug);
@@ -110,11 +110,6 @@ void task_free(struct task *t)
 void task_kernel_returned(void)
 {
     task_exit(task_free);
-}
-
-void task_set_nice(struct task *t, int nice)
-{
-    __atomic_store_n(&t->weight, fair_weight(nice), __ATOMIC_RELAXED);
 }
 
 void task_set_work(struct task *t, uint64_t bits)

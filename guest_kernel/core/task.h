@@ -45,6 +45,18 @@ struct cred { /* of a task, changed by itself only */
     uint32_t groups[32];
 };
 
+/* How a task wants to be scheduled (sched(7)). */
+struct sched_setting {
+    uint8_t policy;     /* SCHED_* */
+    uint8_t priority;   /* of SCHED_FIFO and SCHED_RR: 1 .. 99, else 0 */
+    int8_t nice;        /* -20 .. 19 */
+    bool reset_on_fork; /* what it makes gets the plain setting */
+};
+
+struct sched_deadline { /* SCHED_DEADLINE: the task needs runtime_ns of each period_ns, within relative_ns of its start */
+    uint64_t runtime_ns, relative_ns, period_ns;
+};
+
 struct task_selectors { /* of user mode; CS and SS are in its struct pt_regs */
     uint16_t ds, es, fs, gs;
 };
@@ -62,12 +74,19 @@ struct task {
     uint32_t cpu;                 /* whose run queue that is; guarded by its lock until it changes */
     bool on_queue;
     bool moves;                   /* to another CPU, by sched_finish_switch() */
+    bool queued;                  /* ready and not running: it is in the queue's trees */
+    uint8_t rank;                 /* 0: fair share; else ahead of all lower ones.  Run queue's lock, as the next */
+    struct sched_setting setting;
+    uint32_t boost;               /* task_set_boost() */
     uint64_t allowed;             /* CPUs it may run on; guarded by its run queue's lock */
     uint32_t tell_switch;         /* TELL_*, 0: no TASK_SWITCHED on switches away; the task's own, or its tracer's while stopped */
     RB_ENTRY(task) ready_link;    /* in the run queue, as the next three (core/fair.h) */
     uint64_t ready_number;
     uint64_t virtual_ns;
     uint32_t weight;
+    struct deadline_state *deadline; /* SCHED_DEADLINE (core/sched_class.c); NULL else */
+    uint64_t round_ns;            /* SCHED_RR: run in this round */
+    uint64_t woken_run_ns;        /* run_ns when it was last woken while ranked, for RLIMIT_RTTIME */
     TAILQ_ENTRY(task) dead_link;  /* task_reaper.c */
     uint64_t slice_end_ns;
     uint64_t run_ns;              /* user and system time used, by switches */
@@ -152,7 +171,19 @@ uint64_t task_gs_base(void);
 /* The data segment registers of the current task's user mode: as they are; all null, as a new program finds them. */
 struct task_selectors task_selectors(void);
 void task_reset_selectors(void);
-void task_set_nice(struct task *t, int nice); /* -20 .. 19; a new task has that of its maker */
+/*
+ * How t is scheduled from now on; a new task has the setting of its maker.  `deadline`: for SCHED_DEADLINE only.  0,
+ * -EBUSY: the deadlines of all tasks could not be kept, -ENOMEM.  Where run queue locks may be taken.
+ */
+int task_set_scheduling(struct task *t, const struct sched_setting *setting, const struct sched_deadline *deadline)
+    must_check;
+bool task_deadline(const struct task *t, struct sched_deadline *out); /* false: it has none */
+/*
+ * How urgent a task is, as a number: for who holds what an urgent one waits for.  t runs as if it were as urgent as
+ * `boost` until it is set anew; 0: no boost.
+ */
+uint32_t task_urgency(const struct task *t);
+void task_set_boost(struct task *t, uint32_t boost);
 uint64_t task_run_ns(const struct task *t); /* run_ns up to now */
 /* XSAVE state of the current task for signal frames: size of the standard-format area, copy out and (checked) in. */
 size_t fpu_frame_size(void);

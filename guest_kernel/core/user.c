@@ -82,6 +82,25 @@ long copy_string_from_user(char *dst, user_ptr src, size_t size)
     return length;
 }
 
+int copy_struct_from_user(void *dst, size_t known, user_ptr src, size_t size)
+{
+    uint8_t more[64];
+
+    memset(dst, 0, known);
+    if (copy_from_user(dst, src, MIN(known, size)))
+        return -EFAULT;
+    for (size_t at = known; at < size; at += sizeof more) {
+        size_t n = MIN(size - at, sizeof more);
+
+        if (copy_from_user(more, user_add(src, at), n))
+            return -EFAULT;
+        for (size_t i = 0; i < n; i++)
+            if (more[i])
+                return -E2BIG;
+    }
+    return 0;
+}
+
 void iter_init_user(struct io_iter *it, user_ptr base, size_t length)
 {
     *it = (struct io_iter){.count = 1, .remaining = length, .one = {base.address, length}};

@@ -43,6 +43,12 @@ size_t copy_to_user_some(user_ptr dst, const void *src, size_t n) must_check;
 /* A NUL-terminated string into dst[size].  Length without NUL, -EFAULT, or -ENAMETOOLONG when no NUL is in reach. */
 long copy_string_from_user(char *dst, user_ptr src, size_t size) must_check;
 
+/*
+ * A structure that has grown over time: dst[known] from src[size].  What the caller does not pass is zero; what this
+ * kernel does not know must be zero.  0, -EFAULT, -E2BIG.
+ */
+int copy_struct_from_user(void *dst, size_t known, user_ptr src, size_t size) must_check;
+
 /* The same door for a structure in hand. */
 #define get_user(value, src) copy_from_user(&(value), (src), sizeof(value))
 #define put_user(dst, value) copy_to_user((dst), &(value), sizeof(value))

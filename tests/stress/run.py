@@ -4,7 +4,7 @@
 usage: run.py [--build DIR] [--guest-build DIR] [--cpus N] [--seconds N] [--machine qemu|bochs] [--linux] [NAME...]
 
 Each program checks what it does; at the end each must have said that all was well.  --guest-build takes the guest kernel
-from another build folder (one with -Ddebug_checks=true).  --linux: on this machine's Linux instead, to test the tests.
+from another build folder (one with -Ddebug_checks=true).  `sched` keeps all CPUs busy, so it only runs if it is named.  --linux: on this machine's Linux instead, to test the tests.
 """
 import argparse
 import os

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "guest_kernel/core/deadline.h"
 #include "guest_kernel/core/fair.h"
 
 #define SLICE 4000000ULL
@@ -134,6 +135,42 @@ static void lag_survives_a_move(void **state)
     assert_true(from.floor_ns - other.virtual_ns <= FAIR_CREDIT_NS || other.virtual_ns - from.floor_ns < SLICE);
 }
 
+static void ranks_come_first(void **state)
+{
+    struct deadline_state soon = {.due_ns = 5}, later = {.due_ns = 6};
+    struct fair_queue q;
+    struct task plain = {.weight = FAIR_WEIGHT}, low = {.rank = 1}, high = {.rank = 99}, peer = {.rank = 99},
+                a = {.rank = RANK_DEADLINE, .deadline = &later}, b = {.rank = RANK_DEADLINE, .deadline = &soon};
+    struct task *in[] = {&plain, &low, &high, &peer, &a, &b}, *order[] = {&b, &a, &high, &peer, &low};
+
+    fair_init(&q);
+    for (unsigned i = 0; i < ARRAY_SIZE(in); i++)
+        fair_put(&q, in[i]);
+    for (unsigned i = 0; i < ARRAY_SIZE(order); i++) {
+        assert_ptr_equal(ranked_first(&q), order[i]);
+        fair_remove(&q, order[i]);
+    }
+    assert_null(ranked_first(&q));
+    assert_ptr_equal(take(&q), &plain);
+}
+
+/* Who is put back was only interrupted; who is put goes behind its equals. */
+static void equals_take_turns(void **state)
+{
+    struct fair_queue q;
+    struct task a = {.rank = 5}, b = {.rank = 5};
+
+    fair_init(&q);
+    fair_put(&q, &a);
+    fair_put(&q, &b);
+    fair_remove(&q, &a);
+    fair_put_back(&q, &a);
+    assert_ptr_equal(ranked_first(&q), &a);
+    fair_remove(&q, &a);
+    fair_put(&q, &a);
+    assert_ptr_equal(ranked_first(&q), &b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -142,6 +179,8 @@ int main(void)
         cmocka_unit_test(sleepers_have_little_credit),
         cmocka_unit_test(yielding_goes_behind_all),
         cmocka_unit_test(lag_survives_a_move),
+        cmocka_unit_test(ranks_come_first),
+        cmocka_unit_test(equals_take_turns),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
