@@ -434,6 +434,8 @@ static long master_ioctl(struct file *f, unsigned request, uint64_t argument)
         return control_flow(p, argument);
     case TCSBRK:
     case TCSBRKP:
+    case TIOCSBRK:
+    case TIOCCBRK:
     case TIOCEXCL: /* nobody can open a master again */
     case TIOCNXCL:
         return 0;

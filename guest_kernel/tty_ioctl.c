@@ -140,9 +140,7 @@ static long send_break(struct tty *t, unsigned request)
 
     if (!error && request != TIOCCBRK)
         error = tty_drain(t) ? -EINTR : 0;
-    if (error)
-        return error;
-    return request == TCSBRK || request == TCSBRKP ? 0 : -ENOTTY;
+    return error;
 }
 
 static long count_input(struct tty *t, uint64_t argument)
