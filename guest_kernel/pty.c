@@ -20,6 +20,7 @@
 #define PTMX_MINOR   2
 #define OUTPUT_SIZE  (4 * TTY_ECHO_ROOM)
 #define BACKLOG_SIZE (2 * PAGE_SIZE)
+#define FEW          4u    /* who waits for room is woken when the queue has only this part of its bytes left */
 #define DELIVERED    4095u /* what a flush leaves to the master: the size of Linux's buffer on its side */
 
 struct pty {
@@ -45,10 +46,11 @@ static long pty_output(struct tty *t)
     return 0;
 }
 
-/* Bytes from the backlog to the discipline, as many as it takes. */
-static void pump_backlog(struct tty *t)
+/* Bytes from the backlog to the discipline, as many as it takes: true if any. */
+static bool pump_backlog(struct tty *t)
 {
     uint8_t piece[TTY_PIECE];
+    bool any = false;
 
     assert(mutex_is_held(&t->input_lock));
     for (;;) {
@@ -62,7 +64,8 @@ static void pump_backlog(struct tty *t)
         t->backlog.tail += (uint32_t)MIN(done, (size_t)tty_ring_used(&t->backlog)); /* a flush may have emptied it */
         tty_unlock(t);
         if (!done)
-            break;
+            return any;
+        any = true;
     }
 }
 
@@ -70,10 +73,13 @@ static void pty_input_room(struct tty *t)
 {
     if (tty_ring_used(&t->backlog)) {
         mutex_lock(&t->input_lock);
-        pump_backlog(t);
+        bool any = pump_backlog(t);
         mutex_unlock(&t->input_lock);
+        if (any)
+            tty_received(t);
     }
-    wake_all(&pty_of(t)->master_writable);
+    if (tty_ring_used(&t->backlog) <= t->backlog.limit / FEW)
+        wake_all(&pty_of(t)->master_writable);
 }
 
 static int pty_opens(struct tty *t)
@@ -188,7 +194,7 @@ static long master_take(struct pty *p, struct io_iter *it)
         if (n < room)
             break;
     }
-    if (total && tty_can_write(&p->tty))
+    if (total && tty_ring_used(&p->tty.out) <= p->tty.out.limit / FEW)
         wake_all(&p->tty.writable);
     return total ? total : closed ? -EIO : 0;
 }
@@ -247,13 +253,21 @@ static size_t type(struct pty *p, const uint8_t *bytes, size_t n)
 
     mutex_lock(&t->input_lock);
     if (!p->master_stopped) {
-        pump_backlog(t);
+        (void)pump_backlog(t);
         if (!tty_ring_used(&t->backlog))
             done = tty_receive(t, bytes, n);
         done += keep_back(t, bytes + done, n - done);
     }
     mutex_unlock(&t->input_lock);
     return done;
+}
+
+static long wait_for_room(struct file *f, struct pty *p)
+{
+    if (f->flags & O_NONBLOCK)
+        return -EAGAIN;
+    tty_received(&p->tty);
+    return wait_event(&p->master_writable, master_can_write(p));
 }
 
 static long master_write(struct file *f, struct io_iter *it, uint64_t *position)
@@ -271,9 +285,11 @@ static long master_write(struct file *f, struct io_iter *it, uint64_t *position)
             done += some;
             total += (long)some;
             if (done < n && !some)
-                error = f->flags & O_NONBLOCK ? -EAGAIN : wait_event(&p->master_writable, master_can_write(p));
+                error = wait_for_room(f, p);
         }
     }
+    if (total)
+        tty_received(&p->tty);
     return total ? total : error;
 }
 
@@ -374,6 +390,7 @@ static long control_flow(struct pty *p, uint64_t action)
     case TCIOFF:
     case TCION:
         (void)type(p, &flow[action], 1);
+        tty_received(&p->tty);
         return 0;
     default:
         return -EINVAL;

@@ -183,18 +183,21 @@ static size_t receive_some(struct tty *t, const uint8_t *bytes, size_t n)
 
 size_t tty_receive(struct tty *t, const uint8_t *bytes, size_t n)
 {
-    bool was_stopped = __atomic_load_n(&t->discipline.stopped, __ATOMIC_RELAXED);
     size_t done = 0, some;
 
     assert(mutex_is_held(&t->input_lock));
     while (done < n && (some = receive_some(t, bytes + done, n - done)))
         done += some;
+    return done;
+}
+
+void tty_received(struct tty *t)
+{
     (void)t->kind->output(t);
     if (can_read(t, 1))
         wake_all(&t->readable);
-    if (was_stopped)
+    if (tty_can_write(t)) /* perhaps it was stopped */
         wake_all(&t->writable);
-    return done;
 }
 
 struct reading {

@@ -126,6 +126,7 @@ static void end_input(struct console *c)
     if (tty_discipline_by_lines(&t->discipline) && end)
         (void)tty_receive(t, &end, 1);
     mutex_unlock(&t->input_lock);
+    tty_received(t);
     __atomic_store_n(&t->at_end, true, __ATOMIC_RELEASE); /* pairs with the acquire of readers */
     wake_all(&t->readable);
 }
@@ -147,6 +148,7 @@ static bool take_typed(struct console *c)
     mutex_lock(&t->input_lock);
     size_t n = tty_receive(t, c->typed, c->typed_used);
     mutex_unlock(&t->input_lock);
+    tty_received(t);
     c->typed_used -= n;
     memmove(c->typed, c->typed + n, c->typed_used);
     return n;

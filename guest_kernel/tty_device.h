@@ -73,8 +73,9 @@ extern const struct file_ops tty_file_ops;
 /* Make f a file of t, whose reference is taken over on success.  -EBUSY: it is exclusive. */
 int tty_open(struct tty *t, struct file *f) must_check;
 bool tty_is_hung_up(const struct file *f);
-/* Typed bytes: how many were taken.  input_lock is held. */
+/* Typed bytes: how many were taken.  input_lock is held.  tty_received() afterwards tells readers, and sends echo. */
 size_t tty_receive(struct tty *t, const uint8_t *bytes, size_t n);
+void tty_received(struct tty *t);
 bool tty_has_input_room(struct tty *t);
 bool tty_can_write(struct tty *t);
 /* All files are dead from now on: reads return 0, writes -EIO.  session_ends: the foreground group hears of it too. */

@@ -51,6 +51,15 @@ static void append(struct tty_discipline *d, uint8_t c)
     d->bytes[d->head++ % TTY_INPUT_SIZE] = c;
 }
 
+/* The bytes from `at` on, which may lie in two parts. */
+static void copy_out(const struct tty_discipline *d, uint32_t at, void *dst, size_t n)
+{
+    size_t first = MIN(n, (size_t)(TTY_INPUT_SIZE - at % TTY_INPUT_SIZE));
+
+    memcpy(dst, d->bytes + at % TTY_INPUT_SIZE, first);
+    memcpy((uint8_t *)dst + first, d->bytes, n - first);
+}
+
 /* PARMRK marks errors by 0xff: one that was typed is doubled, where there is room for two. */
 static void append_mark(struct tty_discipline *d, uint8_t c)
 {
@@ -391,6 +400,22 @@ static int receive_byte(struct tty_discipline *d, uint8_t c, struct tty_ring *ou
     return 0;
 }
 
+/* The quick way for bytes that are but data, where nothing is done to data: how many there are at the front. */
+static size_t receive_run(struct tty_discipline *d, const uint8_t *bytes, size_t n)
+{
+    size_t run = 0;
+
+    if (d->literal || d->stopped || input_flag(d, ISTRIP | IUCLC | PARMRK) || local_flag(d, ECHO | EXTPROC))
+        return 0;
+    while (run < n && !is_special(d, bytes[run]))
+        run++;
+    size_t first = MIN(run, (size_t)(TTY_INPUT_SIZE - d->head % TTY_INPUT_SIZE));
+    memcpy(d->bytes + d->head % TTY_INPUT_SIZE, bytes, first);
+    memcpy(d->bytes, bytes + first, run - first);
+    d->head += (uint32_t)run;
+    return run;
+}
+
 /*
  * Bytes that may come now.  A byte can take two places (PARMRK).  A line longer than all the room is still edited, and
  * its end still found: each byte then takes the place of the last one.
@@ -424,11 +449,13 @@ size_t tty_discipline_receive(struct tty_discipline *d, const uint8_t *bytes, si
 
     *signal = 0;
     while (done < n && (room = make_room(d))) {
-        for (size_t end = MIN(n, done + room); done < end;) {
-            *signal = receive_byte(d, bytes[done++], out);
-            if (*signal)
-                return done;
+        for (size_t end = MIN(n, done + room); done < end && !*signal;) {
+            done += receive_run(d, bytes + done, end - done);
+            if (done < end)
+                *signal = receive_byte(d, bytes[done++], out);
         }
+        if (*signal)
+            break;
     }
     return done;
 }
@@ -467,22 +494,33 @@ uint32_t tty_discipline_available(const struct tty_discipline *d)
     return n;
 }
 
-static size_t read_line(struct tty_discipline *d, uint8_t *to, size_t n, bool *line_ends)
+/* Where the next line ends from the tail on, or `limit` if that comes before. */
+static uint32_t find_end(const struct tty_discipline *d, uint32_t limit)
 {
-    size_t done = 0;
+    uint32_t at = d->tail;
 
-    while (done < n && d->tail != d->lines) {
-        uint32_t at = d->tail++;
-        uint8_t c = byte_at(d, at);
-        *line_ends = ends_at(d, at);
-        if (!*line_ends || c != BYTE_DISABLED)
-            to[done++] = c;
-        if (*line_ends) {
-            d->ends[at % TTY_INPUT_SIZE / 64] &= ~BIT(at % 64);
-            break;
-        }
+    while ((int32_t)(limit - at) > 0) {
+        uint64_t ends = d->ends[at % TTY_INPUT_SIZE / 64] >> at % 64;
+        if (ends)
+            return MIN(at + (uint32_t)__builtin_ctzll(ends) - d->tail, limit - d->tail) + d->tail;
+        at = (at | 63) + 1;
     }
-    return done;
+    return limit;
+}
+
+static size_t read_line(struct tty_discipline *d, void *dst, size_t n, bool *line_ends)
+{
+    uint32_t limit = d->tail + (uint32_t)MIN(n, (size_t)(d->lines - d->tail)), end = find_end(d, limit);
+    size_t some = end - d->tail;
+
+    *line_ends = end != limit;
+    if (*line_ends) {
+        some += byte_at(d, end) != BYTE_DISABLED;
+        d->ends[end % TTY_INPUT_SIZE / 64] &= ~BIT(end % 64);
+    }
+    copy_out(d, d->tail, dst, some);
+    d->tail = end + *line_ends;
+    return some;
 }
 
 size_t tty_discipline_read(struct tty_discipline *d, void *dst, size_t n, bool *line_ends)
@@ -491,12 +529,10 @@ size_t tty_discipline_read(struct tty_discipline *d, void *dst, size_t n, bool *
     if (tty_discipline_by_lines(d))
         return read_line(d, dst, n, line_ends);
     size_t some = MIN(n, (size_t)(d->head - d->tail));
-    uint32_t at = d->tail % TTY_INPUT_SIZE, first = MIN((uint32_t)some, TTY_INPUT_SIZE - at);
-    memcpy(dst, d->bytes + at, first);
-    memcpy((uint8_t *)dst + first, d->bytes, some - first);
+    copy_out(d, d->tail, dst, some);
     d->tail += (uint32_t)some;
     /* ICANON with EXTPROC: the other side edits, and VEOF by itself still is end of file. */
-    bool end = some == 1 && local_flag(d, ICANON) && d->tail == d->head && is(d, VEOF, d->bytes[at]);
+    bool end = some == 1 && local_flag(d, ICANON) && d->tail == d->head && is(d, VEOF, byte_at(d, d->head - 1));
     return end ? 0 : some;
 }
 

@@ -170,6 +170,7 @@ static long simulate_input(struct tty *t, uint64_t argument)
     mutex_lock(&t->input_lock);
     (void)tty_receive(t, &c, 1);
     mutex_unlock(&t->input_lock);
+    tty_received(t);
     return 0;
 }
 
@@ -219,6 +220,8 @@ long tty_ioctl_shared(struct tty *t, bool master, struct file *f, unsigned reque
         return get_number(argument, (int)t->device);
     case TIOCGETD:
         return get_number(argument, N_TTY);
+    case TIOCSETD:
+        return set_line_discipline(t, argument);
     default:
         result = tty_settings_ioctl(t, request, argument);
         if (result == -ENOIOCTLCMD)
@@ -262,8 +265,6 @@ long tty_ioctl(struct file *f, unsigned request, uint64_t argument)
         return set_exclusive(t, request == TIOCEXCL);
     case TIOCGEXCL:
         return get_exclusive(t, argument);
-    case TIOCSETD:
-        return set_line_discipline(t, argument);
     case TIOCGPTPEER: /* only a master has one */
         return -EIO;
     case TIOCVHANGUP:

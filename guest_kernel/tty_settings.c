@@ -122,7 +122,7 @@ static void apply(struct tty *t, struct termios2 *s, bool flush)
     if (flush)
         tty_discipline_flush_input(d);
     keep_locked(s, &old, &t->locked);
-    s->c_cflag = (s->c_cflag & ~(tcflag_t)(CSIZE | PARENB)) | CS8 | CREAD; /* no wire with other bytes */
+    s->c_cflag = (s->c_cflag & ~(tcflag_t)(CSIZE | PARENB | ADDRB)) | CS8 | CREAD; /* no wire, and 8 bits */
     tty_discipline_set(d, s, &t->out);
     note_change(d, &old);
     tty_unlock(t);

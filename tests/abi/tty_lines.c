@@ -123,7 +123,9 @@ static void show_echo_modes(void)
     line("literal", "a\x16\x03z\n");
     line("tab over control", "\x01\t\x7f\n");
     modes("no ECHO", 0, 0, ECHO, ECHOCTL);
-    put(p.master, "a\x7f" "b\x15" "c\x16\x03\x12\n");
+    put(p.master, "a\x7f"
+                  "b\x15"
+                  "c\x16\x03\x12\n");
     show_arriving("silent", p.master, NOTHING_MS);
     show_read("    read", p.slave, 100);
     modes("ECHONL", 0, 0, 0, ECHONL);
@@ -156,7 +158,8 @@ static void show_extended(void)
     line("newline erases", "ab\n\n");
     set_character(VERASE, 'e');
     set_character(VWERASE, 'e');
-    line("erase before word", "one two" "e!\n");
+    line("erase before word", "one two"
+                              "e!\n");
 }
 
 static void show_ends(void)
@@ -172,7 +175,8 @@ static void show_ends(void)
     usleep(20000);
     show_read("exactly full", p.slave, 4);
     show_call(readable_in(p.slave, NOTHING_MS));
-    put(p.master, "a\x04\x04" "b\n");
+    put(p.master, "a\x04\x04"
+                  "b\n");
     usleep(20000);
     show_read("a", p.slave, 100);
     show_read("end", p.slave, 100);
@@ -222,7 +226,8 @@ static void show_translations(void)
     modes("IUCLC, no IEXTEN", 0, 0, IEXTEN, 0);
     line("as it is", "AB\n");
     modes("PARMRK", IUCLC, PARMRK, 0, IEXTEN);
-    line("doubled", "a\xff" "b\xff\xff\n");
+    line("doubled", "a\xff"
+                    "b\xff\xff\n");
     line("erased by one", "a\xff\x7f\n");
     modes("PARMRK and ISTRIP", 0, ISTRIP, 0, 0);
     line("stripped", "\xff\n");
@@ -292,7 +297,8 @@ static void show_extproc(void)
     usleep(20000);
     show_read("as data", p.slave, 100);
     modes("no EXTPROC", 0, 0, EXTPROC, 0);
-    line("again", "a\x7f" "b\n");
+    line("again", "a\x7f"
+                  "b\n");
 }
 
 /* A line holds 4095 bytes; what comes beyond takes the place of the last, so that the line can still be ended. */

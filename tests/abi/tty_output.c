@@ -24,7 +24,8 @@ static void show_written(const char *what, const char *text)
 static void show_flags(void)
 {
     static const char text[] = "ab\tc\r\rd\ne\n\n\t\tf\b\b\tg\x01\v\f\th\xc3\xa9\tZz\r\n";
-    static const tcflag_t flags[] = {ONLCR, OCRNL, ONOCR, ONLRET, XTABS, OLCUC, OFILL | OFDEL | NL1 | CR3 | BS1 | VT1 | FF1};
+    static const tcflag_t flags[] = {
+        ONLCR, OCRNL, ONOCR, ONLRET, XTABS, OLCUC, OFILL | OFDEL | NL1 | CR3 | BS1 | VT1 | FF1};
     char name[32];
 
     set_output(0);
@@ -86,7 +87,9 @@ static void show_flow(void)
     show_call(poll(&f, 1, ARRIVES_MS));
     show_call(write(p.slave, "goes", 4));
     show_arriving("written", p.master, ARRIVES_MS);
-    put(p.master, "ab\x13" "cd\x11" "ef\x13");
+    put(p.master, "ab\x13"
+                  "cd\x11"
+                  "ef\x13");
     usleep(20000);
     put(p.master, "\x11");
     show_arriving("one typing", p.master, ARRIVES_MS);

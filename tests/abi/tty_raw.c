@@ -7,19 +7,14 @@
 
 static struct pair p;
 
-/* Times in tenths of a second, rounded: what a busy machine adds must not matter. */
-static long tenths(long ms)
-{
-    return (ms + 50) / 100;
-}
-
-static void timed_read(const char *what, size_t room)
+/* It is at least and, generously, at most so long: a busy machine must not matter. */
+static void timed_read(const char *what, size_t room, long least_ms, long most_ms)
 {
     char buffer[100];
-    long before = now_ms(), n = read(p.slave, buffer, room), took = tenths(now_ms() - before);
+    long before = now_ms(), n = read(p.slave, buffer, room), took = now_ms() - before;
 
     show_bytes(what, buffer, n);
-    printf("    after %s\n", took == 0 ? "no time" : took < 5 ? "a while" : "long");
+    printf("    %s\n", took < least_ms ? "TOO SOON" : took > most_ms ? "TOO LATE" : "in time");
 }
 
 /* A child that types pieces with pauses before them. */
@@ -36,13 +31,14 @@ static pid_t typist(int pause_ms, const char *const *pieces)
     _exit(0);
 }
 
-static void with_typist(const char *what, int least, int time, int pause_ms, const char *const *pieces, size_t room)
+static void with_typist(const char *what, int least, int time, int pause_ms, const char *const *pieces, size_t room,
+                        long least_ms)
 {
     int status;
 
     set_raw(p.slave, least, time);
     pid_t child = typist(pause_ms, pieces);
-    timed_read(what, room);
+    timed_read(what, room, least_ms, 10000);
     waitpid(child, &status, 0);
     usleep(20000);
     tcflush(p.slave, TCIFLUSH);
@@ -50,22 +46,23 @@ static void with_typist(const char *what, int least, int time, int pause_ms, con
 
 static void show_cases(void)
 {
-    static const char *const one[] = {"a", NULL}, *const three[] = {"a", "b", "c", NULL}, *const many[] = {"abcdef", NULL};
+    static const char *const one[] = {"a", NULL}, *const three[] = {"a", "b", "c", NULL},
+                             *const many[] = {"abcdef", NULL};
 
     set_raw(p.slave, 0, 0);
-    timed_read("0 0, nothing", 10);
-    with_typist("1 0", 1, 0, 30, one, 10);
-    with_typist("1 0, many", 1, 0, 30, many, 4);
-    with_typist("3 0", 3, 0, 30, three, 10);
-    with_typist("3 0, little room", 3, 0, 30, three, 2);
-    with_typist("10 0, room for 3", 10, 0, 30, three, 3);
+    timed_read("0 0, nothing", 10, 0, 1000);
+    with_typist("1 0", 1, 0, 30, one, 10, 25);
+    with_typist("1 0, many", 1, 0, 30, many, 4, 25);
+    with_typist("3 0", 3, 0, 30, three, 10, 85);
+    with_typist("3 0, little room", 3, 0, 30, three, 2, 55);
+    with_typist("10 0, room for 3", 10, 0, 30, three, 3, 85);
     set_raw(p.slave, 0, 3);
-    timed_read("0 3, nothing", 10);
-    with_typist("0 9, one", 0, 9, 30, one, 10);
-    with_typist("0 9, many", 0, 9, 30, many, 10);
-    with_typist("9 2, three: the gap ends it", 9, 2, 30, three, 10);
-    with_typist("2 9", 2, 9, 30, three, 10);
-    with_typist("2 2, slowly", 2, 2, 500, three, 10);
+    timed_read("0 3, nothing", 10, 290, 5000);
+    with_typist("0 90, one", 0, 90, 30, one, 10, 25);
+    with_typist("0 90, many", 0, 90, 30, many, 10, 25);
+    with_typist("9 8, three: the gap ends it", 9, 8, 30, three, 10, 850);
+    with_typist("2 90", 2, 90, 30, three, 10, 55);
+    with_typist("2 2, slowly", 2, 2, 700, three, 10, 890);
 }
 
 static void show_ready(void)
