@@ -4,7 +4,6 @@
 #include "abi/decode_internal.h"
 
 #include <asm/mman.h>
-#include <linux/ipc.h>
 #include <linux/membarrier.h>
 #include <linux/mman.h>
 #include <linux/ptrace.h>
@@ -99,26 +98,6 @@ DECODE_FLAGS(membarrier_op, "MEMBARRIER_CMD_???", NAME(MEMBARRIER_CMD_QUERY), NA
 DECODE_VALUES(ptrace_request, "PTRACE_???", NAME(PTRACE_TRACEME), NAME(PTRACE_PEEKTEXT), NAME(PTRACE_PEEKDATA),
        NAME(PTRACE_POKETEXT), NAME(PTRACE_POKEDATA), NAME(PTRACE_CONT), NAME(PTRACE_KILL), NAME(PTRACE_SINGLESTEP),
        NAME(PTRACE_ATTACH), NAME(PTRACE_DETACH), NAME(PTRACE_SYSCALL), NAME(PTRACE_SETOPTIONS), NAME(PTRACE_SEIZE))
-
-void print_ipc_key(struct decoder *d, uint64_t value)
-{
-    if ((uint32_t)value == IPC_PRIVATE)
-        out(d, "IPC_PRIVATE");
-    else
-        out(d, "%#x", (uint32_t)value);
-}
-
-void print_ipc_flags(struct decoder *d, uint64_t value)
-{
-    static const struct name names[] = {NAME(IPC_CREAT), NAME(IPC_EXCL), NAME(IPC_NOWAIT), NAME_END};
-    uint32_t flags = (uint32_t)value & ~0777u;
-
-    if (flags) {
-        out_flags(d, names, flags, "IPC_???");
-        out(d, "|");
-    }
-    out(d, "%#03o", (uint32_t)value & 0777);
-}
 
 /* One list for clone, clone3 and unshare. */
 static const struct name clone_names[] = {

@@ -120,6 +120,11 @@ static const struct space_file_ops zeros_ops = {
     .identity = mapping_identity,
 };
 
+struct file *mapping_file(struct space_file *m)
+{
+    return m->ops == &mapping_ops || m->ops == &zeros_ops ? file_of(m) : NULL;
+}
+
 struct space_file *file_mapping(struct file *f)
 {
     if (!f->inode || (f->flags & O_PATH) || !(f->ops->maps_zeros || f->inode->ops->get_page))

@@ -11,8 +11,8 @@
 
 #define ALL_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)
 
-static struct mutex shmem_lock; /* guards the making of the mount */
-static struct mount *shmem_mount;
+static struct mutex shmem_lock;       /* guards the making of the mounts */
+static struct mount *shmem_mounts[2]; /* the second for numbered files */
 
 int shmem_init(void)
 {
@@ -21,24 +21,24 @@ int shmem_init(void)
 }
 
 /* Made with the first file: most sandboxes need none. */
-static struct mount *mount_have(void)
+static struct mount *mount_have(struct mount **m)
 {
     mutex_lock(&shmem_lock);
-    if (!shmem_mount) {
+    if (!*m) {
         struct superblock *sb = tmpfs_create("tmpfs", 0700);
-        shmem_mount = sb ? mount_internal(sb) : NULL;
-        if (sb && !shmem_mount)
+        *m = sb ? mount_internal(sb) : NULL;
+        if (sb && !*m)
             tmpfs_abandon(sb);
         if (sb)
             superblock_put(sb);
     }
     mutex_unlock(&shmem_lock);
-    return shmem_mount;
+    return *m;
 }
 
 int shmem_create(const struct shmem_request *r, struct file **out)
 {
-    struct mount *m = mount_have();
+    struct mount *m = mount_have(&shmem_mounts[r->numbered]);
     struct inode *i = m ? tmpfs_inode(m->sb, NULL, S_IFREG | r->mode, 0) : NULL;
     struct dentry *d = i ? dentry_alloc(m->root, r->name, strlen(r->name)) : NULL;
     struct file *f = d ? file_create(r->ops ? r->ops : &tmpfs_file_ops, NULL, O_RDWR | O_LARGEFILE) : NULL;

@@ -75,6 +75,7 @@ int vfs_open_path(const struct path *p, struct file **out) must_check; /* an O_P
 int vfs_open_exec(int dirfd, const char *path, int flags, struct file **out) must_check; /* +x checked; -EACCES etc. */
 int file_path(struct file *f, char *buf, size_t size); /* absolute, as the current task sees it: length or -errno */
 struct space_file *file_mapping(struct file *f);       /* of a regular file, no new reference; NULL: cannot be mapped */
+struct file *mapping_file(struct space_file *m);       /* whose mapping that is; NULL: no file's */
 /*
  * Around the making of a shared mapping of a file that is open for writing: 0, or -EPERM where seals forbid it.  With
  * *may_write no seal against writing comes in between; without, the mapping may never become writable.

@@ -16,6 +16,7 @@
 #include "guest_kernel/init.h"
 #include "guest_kernel/posix_timer.h"
 #include "guest_kernel/process.h"
+#include "guest_kernel/sysv_sem.h"
 #include "guest_kernel/tty.h"
 #include "lib/string.h"
 
@@ -292,6 +293,7 @@ noreturn void thread_exit(uint32_t status)
     capture_task_exit(p->signals.exiting ? p->signals.exit_code : status);
     futex_thread_exits(t);
     drop_resources(t->task);
+    sem_undo_leave(t);
     leave(t, status);
     task_exit(thread_dead);
 }

@@ -14,6 +14,7 @@
 #include "guest_kernel/pidfd.h"
 #include "guest_kernel/process.h"
 #include "guest_kernel/rseq.h"
+#include "guest_kernel/sysv_sem.h"
 #include "lib/string.h"
 #include "lib/x86.h"
 
@@ -215,10 +216,14 @@ static struct thread *clone_build(const struct clone_request *r, int32_t tid)
     if (!t)
         goto free_task;
     thread_inherit(t, r);
+    if ((r->flags & CLONE_SYSVSEM) && !sem_undo_share(thread_current(), t))
+        goto free_thread;
     if (new_process)
         process_prepare(p, r);
     return t;
 
+free_thread:
+    thread_free(t);
 free_task:
     task_drop_resources(task);
     task_free(task);
@@ -234,6 +239,7 @@ static void clone_discard(struct thread *t)
     struct process *p = t->process;
 
     task_drop_resources(task);
+    sem_undo_leave(t);
     thread_free(t);
     task_free(task);
     if (p != process_current())
@@ -443,6 +449,8 @@ long sys_unshare(const struct syscall_args *args)
         return (flags & CLONE_NEWUSER) || cred_is_privileged() ? -EINVAL : -EPERM;
     if (unshare_is_refused(flags))
         return -EINVAL;
+    if (flags & CLONE_SYSVSEM)
+        sem_undo_leave(thread_current());
     if (flags & CLONE_FS)
         error = unshare_directories();
     if (!error && (flags & CLONE_FILES))

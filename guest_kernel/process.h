@@ -25,6 +25,7 @@ struct file;
 struct path;
 struct space_file;
 struct posix_timer;
+struct sem_undo_list;
 
 extern struct spinlock process_tree_lock;
 
@@ -95,6 +96,7 @@ struct thread { /* task.upper */
     uint64_t rseq;                       /* rseq(2): the registered area, 0: none */
     uint32_t rseq_signature;
     int io_priority;                     /* ioprio_set(2); tree lock */
+    struct sem_undo_list *sem_undo;      /* what its end does to semaphores, NULL: nothing (sysv_semop.c) */
     void (*before_user)(void);           /* run once in its context before it first goes to user mode (init.c) */
     long (*restart)(struct thread *t);   /* body of restart_syscall, see ERESTART_RESTARTBLOCK */
     uint64_t restart_args[6];

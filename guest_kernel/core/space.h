@@ -79,6 +79,11 @@ struct space *space_clone(struct space *s) must_check;
 long space_map(struct space *s, uint64_t address, uint64_t length, uint32_t prot, uint32_t flags,
                struct space_file *file, uint64_t offset); /* mmap(2): the address */
 long space_unmap(struct space *s, uint64_t address, uint64_t length);
+/*
+ * shmdt(2): what is left of a mapping that began at `address` with the start of a file for which size_of() says how much
+ * may belong to it; -EINVAL: there is none.
+ */
+long space_unmap_file(struct space *s, uint64_t address, uint64_t (*size_of)(struct space_file *f));
 long space_protect(struct space *s, uint64_t address, uint64_t length, uint32_t prot);
 long space_remap(struct space *s, uint64_t old, uint64_t old_length, uint64_t new_length, uint32_t flags, uint64_t to);
 long space_brk(struct space *s, uint64_t address); /* the break afterwards */

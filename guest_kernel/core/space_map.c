@@ -113,6 +113,40 @@ long space_unmap(struct space *s, uint64_t address, uint64_t length)
     return result;
 }
 
+/* Does the area lie where the file's start at `address` puts it? */
+static bool begins_at(const struct area *a, uint64_t address)
+{
+    return a->file && a->start - address == a->file_offset;
+}
+
+static void unmap_file_locked(struct space *s, uint64_t address, const struct space_file *file, uint64_t size)
+{
+    struct area *a = area_from(&s->areas, address), *next;
+
+    for (; a && a->end - address <= size; a = next) {
+        next = area_next(a);
+        if (a->file == file && begins_at(a, address) && space_clear(s, a->start, a->end))
+            panic("space: a whole area cannot be unmapped");
+    }
+}
+
+long space_unmap_file(struct space *s, uint64_t address, uint64_t (*size_of)(struct space_file *f))
+{
+    uint64_t size = 0;
+
+    if (!IS_ALIGNED(address, PAGE_SIZE))
+        return -EINVAL;
+    mutex_lock(&s->lock);
+    struct area *a = area_from(&s->areas, address);
+
+    while (a && !(begins_at(a, address) && (size = size_of(a->file))))
+        a = area_next(a);
+    if (a)
+        unmap_file_locked(s, address, a->file, size);
+    space_unlock(s);
+    return size ? 0 : -EINVAL;
+}
+
 struct protect_walk {
     struct page_walk walk;
     struct tlb_gather gather;

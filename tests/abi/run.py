@@ -54,7 +54,7 @@ def run_linux(tree, names):
               ' mount -t devpts -o gid=5,mode=620,ptmxmode=666 devpts "$1/dev/pts" &&'
               ' mount -t tmpfs none "$1/dev/shm" &&'
               ' tree=$1 && shift && exec chroot "$tree" /driver /tests "$@"')
-    done = subprocess.run(["unshare", "-m", "-p", "-f", "sh", "-c", script, "sh", tree] + names, stdin=subprocess.DEVNULL,
+    done = subprocess.run(["unshare", "-m", "-p", "-i", "-f", "sh", "-c", script, "sh", tree] + names, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=TIMEOUT, env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin"})
     return done.stdout.decode(errors="replace")
 
