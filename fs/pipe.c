@@ -377,17 +377,18 @@ int fifo_open(struct file *f)
 {
     unsigned mode = f->flags & O_ACCMODE;
     struct pipe *p = pipe_ref(f->inode);
+    bool waits = !anon_is(f->dentry); /* a pipe opened again by /proc/PID/fd/N has had both ends */
 
     if (!p)
         return -ENOMEM;
-    if (mode == O_WRONLY && (f->flags & O_NONBLOCK) && !load(&p->readers)) {
+    if (waits && mode == O_WRONLY && (f->flags & O_NONBLOCK) && !load(&p->readers)) {
         pipe_unref(f->inode, p);
         return -ENXIO;
     }
     struct fifo_before before = fifo_look(p);
 
     count_ends(p, mode, 1);
-    long interrupted = wait_for_peer(f, p, mode, &before);
+    long interrupted = waits ? wait_for_peer(f, p, mode, &before) : 0;
     if (interrupted) {
         count_ends(p, mode, -1);
         pipe_unref(f->inode, p);

@@ -1,0 +1,1 @@
+"""Interpreters, compilers, virtual machines: on QEMU."""
