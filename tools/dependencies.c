@@ -23,6 +23,7 @@ struct closure {
     const struct run_options *options;
     const char *about;      /* the program that messages name */
     bool required;          /* what is missing ends the launcher */
+    const struct string_list *companions; /* files that come along with it: it may know where they are; NULL: none */
     struct library_search search;
     struct loaded **loaded; /* allocated one by one: they point to each other */
     size_t count;
@@ -30,16 +31,26 @@ struct closure {
 
 static struct string_list told; /* what was said to be missing already */
 
-static void missing(const struct closure *c, char *what)
+static bool list_has(const struct string_list *list, const char *name)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const char *slash = strrchr(list->items[i], '/');
+        if (strcmp(list->items[i], name) == 0 || (slash && strcmp(slash + 1, name) == 0))
+            return true;
+    }
+    return false;
+}
+
+/* Of several that lack the same thing, one is told. */
+static void missing(const struct closure *c, const char *thing, char *what)
 {
     if (c->required)
         fail(EXIT_NOT_EXECUTABLE, "%s: %s", c->about, what);
-    for (size_t i = 0; i < told.count; i++) {
-        if (strcmp(told.items[i], what) == 0)
-            return;
+    if (!list_has(&told, thing)) {
+        string_list_add(&told, must_format("%s", thing));
+        message("%s: %s", c->about, what);
     }
-    string_list_add(&told, what);
-    message("%s: %s", c->about, what);
+    free(what);
 }
 
 static bool bring(const struct closure *c, const char *path)
@@ -47,7 +58,7 @@ static bool bring(const struct closure *c, const char *path)
     int error = local_add(c->root, path, NULL);
 
     if (error)
-        missing(c, must_format("needs %s: %s", path, strerror(-error)));
+        missing(c, path, must_format("needs %s: %s", path, strerror(-error)));
     return !error;
 }
 
@@ -109,8 +120,9 @@ static void load_needed(struct closure *c, const struct loaded *l, const char *n
 
     if (library_is_in_loader(&c->search, name))
         return;
-    if (!library_find(&c->search, l, name, &found) && !is_loaded_by_name(c, name))
-        missing(c, must_format("%s needs the library %s, which is not on this machine", l->path, name));
+    if (!library_find(&c->search, l, name, &found) && !is_loaded_by_name(c, name) &&
+        !(c->companions && list_has(c->companions, name)))
+        missing(c, name, must_format("%s needs the library %s, which is not on this machine", l->path, name));
     for (size_t i = 0; i < found.count; i++) {
         if (bring(c, found.items[i]))
             load(c, found.items[i], l);
@@ -174,7 +186,7 @@ static bool program_needs(struct closure *c, const char *path, unsigned depth)
     bool dynamic = false;
 
     if (kind.wrong) {
-        missing(c, must_format("%s%s%s", depth ? path : "", depth ? ": " : "", kind.wrong));
+        missing(c, path, must_format("%s%s%s", depth ? path : "", depth ? ": " : "", kind.wrong));
     } else if (kind.interpreter) {
         dynamic = script_needs(c, &kind, depth);
     } else if (kind.loader) {
@@ -196,7 +208,7 @@ static bool script_needs(struct closure *c, const struct program_kind *kind, uns
     if (depth == SCRIPT_DEPTH_MAX)
         return false; /* execve will say it */
     if (access(kind->interpreter, X_OK) != 0) {
-        missing(c, must_format("its interpreter %s: %s", kind->interpreter, strerror(errno)));
+        missing(c, kind->interpreter, must_format("its interpreter %s: %s", kind->interpreter, strerror(errno)));
         return false;
     }
     if (bring(c, kind->interpreter))
@@ -235,15 +247,26 @@ static void library_needs(struct closure *c, const char *path, const char *progr
     }
 }
 
+/* Folders hold examples and scripts for other systems: nobody wants to hear of each. */
+static bool interpreter_is_here(const char *script)
+{
+    struct program_kind kind = program_examine(script);
+    bool here = kind.interpreter && access(kind.interpreter, X_OK) == 0;
+
+    program_kind_free(&kind);
+    return here;
+}
+
 void dependencies_of_files(struct tree_node *root, const struct run_options *o, const char *path,
                            const struct string_list *files)
 {
     for (size_t i = 0; i < files->count; i++) {
-        struct closure c = {.root = root, .options = o, .about = files->items[i]};
+        struct closure c = {.root = root, .options = o, .about = files->items[i], .companions = files};
         struct elf_needs needs = {0};
 
         if (program_is_script(files->items[i])) {
-            program_needs(&c, files->items[i], 0);
+            if (files->count == 1 || interpreter_is_here(files->items[i]))
+                program_needs(&c, files->items[i], 0);
         } else if (read_needs(files->items[i], &needs)) {
             if (needs.interpreter)
                 program_needs(&c, files->items[i], 0);

@@ -25,7 +25,6 @@ static char *read_link(const char *path)
     return must_format("%s", target);
 }
 
-/* One file, link or device; an empty folder. */
 static struct tree_node *put_one(struct tree_node *folder, const char *name, const char *path, const struct stat *st,
                                  struct string_list *files)
 {
@@ -42,6 +41,11 @@ static struct tree_node *put_one(struct tree_node *folder, const char *name, con
             string_list_add(files, must_format("%s", path));
     }
     return node;
+}
+
+void local_put(struct tree_node *folder, const char *name, const char *path, const struct stat *st)
+{
+    put_one(folder, name, path, st, NULL);
 }
 
 void local_add_folder(struct tree_node *to, const char *folder, struct string_list *files)

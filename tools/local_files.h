@@ -14,6 +14,9 @@
  */
 int local_add(struct tree_node *root, const char *path, struct string_list *files) must_check;
 
+/* One file, link or device, or an empty folder; `st` is lstat's. */
+void local_put(struct tree_node *folder, const char *name, const char *path, const struct stat *st);
+
 /* All that a folder holds, put into a folder of the tree; sockets are left out. */
 void local_add_folder(struct tree_node *to, const char *folder, struct string_list *files);
 

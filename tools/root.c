@@ -58,12 +58,35 @@ static void put_standard_folders(struct tree_node *root)
     }
 }
 
-static void add_asked_for(struct tree_node *root, const struct run_options *o, struct string_list *files)
+/* What --add names; with a program (not NULL), also what that needs. */
+static void add_asked_for(struct tree_node *root, const struct run_options *o, const char *program)
 {
     for (size_t i = 0; i < o->added.count; i++) {
-        int error = local_add(root, o->added.items[i], files);
+        struct string_list files = {0};
+        int error = local_add(root, o->added.items[i], &files);
         if (error)
             fail(EXIT_LAUNCHER, "--add %s: %s", o->added.items[i], strerror(-error));
+        if (program)
+            dependencies_of_files(root, o, program, &files);
+        for (size_t n = 0; n < files.count; n++)
+            free((char *)files.items[n]);
+        free(files.items);
+    }
+}
+
+/* /bin and its like, where they are links into /usr: programs name both. */
+static void put_usual_links(struct tree_node *root)
+{
+    static const char *const names[] = {"bin", "sbin", "lib", "lib64"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        char *path = must_format("/%s", names[i]), *target = must_format("/usr/%s", names[i]);
+        struct stat st;
+
+        if (tree_walk(root, target, NULL) && !tree_child(root, names[i]) && lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
+            local_put(root, names[i], path, &st);
+        free(target);
+        free(path);
     }
 }
 
@@ -93,20 +116,16 @@ static void put_accounts(struct tree_node *root, const struct run_options *o)
 static char *build_minimal(struct tree_node *root, const struct run_options *o)
 {
     char *path = find_on_machine(executable_of(o));
-    struct string_list files = {0};
     int error = access(path, X_OK) ? -errno : local_add(root, path, NULL);
 
     if (error)
         fail(EXIT_NOT_EXECUTABLE, "%s: %s", path, strerror(-error));
     bool dynamic = dependencies_of_program(root, o, path);
-    add_asked_for(root, o, &files);
-    dependencies_of_files(root, o, path, &files);
+    add_asked_for(root, o, path);
+    put_usual_links(root);
     put_standard_folders(root);
     if (dynamic)
         put_accounts(root, o);
-    for (size_t i = 0; i < files.count; i++)
-        free((char *)files.items[i]);
-    free(files.items);
     return path;
 }
 

@@ -29,7 +29,7 @@ class Case:
 
     def paths(self):
         """All that is to be packed beside the command's own program."""
-        found = [shutil.which(program, path="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin") or program
+        found = [shutil.which(program, path="/usr/sbin:/usr/bin:/sbin:/bin") or program
                  for program in self.programs]
         for pattern in self.add:
             found += sorted(glob.glob(pattern)) if "*" in pattern else [pattern]

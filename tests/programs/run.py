@@ -25,7 +25,7 @@ from case import CASES  # noqa: E402
 import cases_heavy  # noqa: E402,F401
 import cases_light  # noqa: E402,F401
 
-ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "TERM": "dumb", "LC_ALL": "C"}
+ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "TERM": "dumb", "LC_ALL": "C"}
 ORACLE = """
 set -e
 hostname trapline
@@ -97,6 +97,8 @@ def run_case(options, case, places):
                 seconds = time.time() - started
                 if expected is None:
                     expected = as_lines(run_linux(case, root, directory), case)
+                    if options.show:
+                        print(*("        | " + line for line in expected), sep="\n")
                 different = list(difflib.unified_diff(expected, as_lines(got, case), "linux", place, "", "", 1, ""))
             except subprocess.TimeoutExpired as error:
                 seconds, different = time.time() - started, [f"{error}"[:200]]
