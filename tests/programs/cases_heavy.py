@@ -52,7 +52,7 @@ except FileNotFoundError as e: print(e)
 pid = os.fork()
 if pid == 0: os._exit(7)
 print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])); print(os.posix_spawn('/bin/sh', ['sh', '-c', 'exit 4'], {}) > 0, os.waitstatus_to_exitcode(os.wait()[1])); sys.stderr.write('to stderr\n'); raise SystemExit(5)
-""", packages=["dash", "coreutils"], programs=["sh", "cat", "sleep"], places=("qemu", "bochs"))
+""", packages=["dash", "coreutils"], programs=["sh", "cat", "sleep"], places=("qemu", "bochs"), quick_places=("qemu",))
 
 python("python_threads", r"""
 import threading, queue, time, concurrent.futures as cf, multiprocessing as mp, asyncio, os, sys, signal, socket, selectors, sched

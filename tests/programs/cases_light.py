@@ -27,10 +27,10 @@ umask; pwd; cd /tmp && pwd && cd - && type -t cd f sort
 bash("bash_traps", r"""
 trap 'echo exit trap $?' EXIT; trap 'echo got USR1' USR1; trap 'echo error at $LINENO' ERR; trap 'echo int' INT
 kill -USR1 $$; false; kill -INT $$
-( trap 'echo child term; exit 5' TERM; kill -TERM $BASHPID; sleep 5 ); echo "child $?"
+( trap 'echo child term; exit 5' TERM; kill -TERM $BASHPID; sleep 0.5 ); echo "child $?"
 sh -c 'kill -9 $$'; echo "killed $?"
-sleep 30 & pid=$!; kill $pid; wait $pid; echo "waited $?"
-for i in 1 2 3; do (sleep 0.0$i; exit $i) & done; wait -n; echo "first $?"; wait; echo "rest $?"
+sleep 30 & pid=$!; sleep 0.1; kill $pid; wait $pid; echo "waited $?"
+for i in 1 2 3; do (sleep 0.$((i * 2)); exit $i) & done; wait -n; echo "first $?"; wait; echo "rest $?"
 trap - ERR; trap '' TERM; kill -TERM $$; echo ignored; trap
 trap 'echo debug $BASH_COMMAND' DEBUG; x=1; trap - DEBUG
 trap 'echo chld' CHLD; /bin/true; trap - CHLD
