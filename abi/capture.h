@@ -1,18 +1,20 @@
 /*
- * The optional paravirtual feature "Trapline trace", version 1: how a guest kernel tells the hypervisor which task
+ * The optional paravirtual feature "Trapline trace", version 2: how a guest kernel tells the hypervisor which task
  * runs and which user bytes a call consumed or produced.  Both sides include this file; nothing in it is trusted by
  * the hypervisor beyond its bounds.
  *
  * Found by CPUID: leaf CAPTURE_CPUID_LEAF answers EAX = version, EBX/ECX/EDX = "Trap" "line" "Trac".
  * The guest registers one capture page per vCPU (page aligned, guest-physical) with VMCALL CAPTURE_CALL_REGISTER.
  *
- * Who writes what.  `active` is written by the hypervisor alone: 1 while this vCPU is trapped.  All else is written by
+ * Who writes what.  `active` is written by the hypervisor alone: 1 while this vCPU is trapped.  All but the last two is written by
  * the guest on the same vCPU; the hypervisor reads it only during that vCPU's exits, so no ordering is needed.
  *   - On a switch of tasks the guest stores pid, tid and `buffer` (GPA of the task's capture buffer, 0: none).
  *   - At each dispatch of a call the guest increments `dispatches`, and, when active, empties the task's buffer
  *     (used = 0, lost = 0).  The copy doors append items while the call runs.
  *   - A call that a tracer (ptrace) has changed before it is dispatched is told by CAPTURE_CALL_CHANGED: it is recorded and
  *     judged anew.  If it is refused, the guest lets it return that error; else it counts as one more dispatch.
+ *   - `check` and `request` are written by the hypervisor as it lets a call through; the guest copies and clears them at the
+ *     dispatch, and from then on they belong to that task's call.
  *   - The call is closed by the SYSRET exit, or, when it leaves the kernel by another way, by CAPTURE_CALL_CLOSE.
  *
  * VMCALL: RAX = number, RBX, RCX, RDX, RSI = arguments; RAX = 0 or -errno on return.  From CPL 0 only.
@@ -23,7 +25,7 @@
 #include <stdint.h>
 
 #define CAPTURE_CPUID_LEAF 0x40000100u
-#define CAPTURE_VERSION 1u
+#define CAPTURE_VERSION 2u
 #define CAPTURE_SIGNATURE_EBX 0x70617254u /* "Trap" */
 #define CAPTURE_SIGNATURE_ECX 0x656e696cu /* "line" */
 #define CAPTURE_SIGNATURE_EDX 0x63617254u /* "Trac" */
@@ -34,6 +36,31 @@
 #define CAPTURE_CALL_TASK_NEW 0x54500004u  /* RBX: new tid, RCX: its pid, RDX: parent tid */
 #define CAPTURE_CALL_TASK_EXIT 0x54500005u /* RBX: wait status of the current task, which makes no more calls */
 #define CAPTURE_CALL_CHANGED 0x54500006u   /* RBX: number, RDI RSI RDX R10 R8 R9: arguments, RCX: where it returns to */
+#define CAPTURE_CALL_CHECK 0x54500007u     /* RBX: GVA (kernel) of a struct capture_item that the current call consumes */
+
+/* What CAPTURE_CALL_CHECK says beside 0 and -errno: the process must die before it does what it wanted. */
+#define CAPTURE_KILL 1
+
+#define CAPTURE_POKE_MAX 256u
+
+enum capture_what {
+    CAPTURE_REQUEST = 1,      /* there is a request */
+    CAPTURE_FORCE_RESULT = 2, /* the call's result is `result`, whatever it was */
+    CAPTURE_POKE_ENTER = 4,   /* put the bytes at poke_address before the call, */
+    CAPTURE_POKE_EXIT = 8,    /* or after it */
+};
+
+/* What the hypervisor wants done with the call that it just let through. */
+struct capture_request {
+    uint32_t what;
+    uint32_t signal; /* to send to the task before the call; 0: none */
+    uint64_t delay_enter_ns, delay_exit_ns;
+    int64_t result;
+    uint64_t poke_address; /* of the program */
+    uint32_t poke_size;
+    uint32_t reserved;
+    uint8_t poke[CAPTURE_POKE_MAX];
+};
 
 struct capture_page {
     uint32_t version; /* CAPTURE_VERSION */
@@ -42,6 +69,9 @@ struct capture_page {
     uint32_t tid;
     uint64_t buffer;
     uint64_t dispatches;
+    uint32_t check; /* the call being let through wants CAPTURE_CALL_CHECK for what it consumes */
+    uint32_t reserved;
+    struct capture_request request;
 };
 
 #define CAPTURE_BUFFER_SIZE 4096u /* one page per task */

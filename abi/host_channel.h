@@ -27,6 +27,8 @@ enum channel_type {
     CHANNEL_CREDIT,    /* u64: bytes of standard input consumed so far */
     CHANNEL_EXIT,      /* struct channel_exit: the sandbox has ended */
     CHANNEL_BYE,       /* nothing more will come; the launcher may end the emulator */
+    CHANNEL_ASK,       /* struct trace_question (abi/trace_control.h) */
+    CHANNEL_DONE,      /* struct channel_done: a command was carried out, or not */
 };
 
 enum channel_stream { STREAM_STDOUT = 1, STREAM_STDERR = 2, STREAM_KERNEL_LOG = 3 };
@@ -53,6 +55,11 @@ enum channel_exit_kind {
     EXIT_REFUSED = 3,      /* the sandbox could not be made (memory, capability); the reason was logged */
 };
 
+struct channel_done {
+    uint32_t command; /* channel_mailbox.command_count */
+    int32_t error;    /* 0 or -errno */
+};
+
 struct channel_exit {
     uint32_t kind;
     uint32_t value;
@@ -61,6 +68,8 @@ struct channel_exit {
 #define CHANNEL_MAILBOX_MAGIC 0x31584d5054ULL /* "TPMX1" */
 #define CHANNEL_RING_OFFSET 4096u
 #define CHANNEL_RING_SIZE (1u << 20)
+#define CHANNEL_COMMAND_OFFSET (CHANNEL_RING_OFFSET + CHANNEL_RING_SIZE) /* one struct trace_command at a time */
+#define CHANNEL_COMMAND_MAX 66560u
 
 struct channel_mailbox {
     uint64_t magic;
@@ -72,11 +81,13 @@ struct channel_mailbox {
     uint32_t trap_count;   /* raised by one for each change of `trap` */
     uint32_t trap;         /* 1: trapped, 0: direct */
     uint32_t rows, columns; /* of the terminal; 0: none */
+    uint32_t command_count; /* raised by one for each command; the next one comes after the last was answered */
+    uint32_t command_size;  /* its bytes */
     uint32_t reserved;
     uint64_t sequence_again;
 };
 
 _Static_assert(sizeof(struct channel_frame) == 12, "frame header");
-_Static_assert(sizeof(struct channel_mailbox) == 64, "mailbox header");
+_Static_assert(sizeof(struct channel_mailbox) == 72, "mailbox header");
 
 #endif

@@ -40,7 +40,7 @@ struct trace_record {
     uint32_t pid;
     uint32_t tid;
     uint32_t vcpu;
-    uint32_t reserved;
+    uint32_t sessions; /* BIT(number): those that it is for (abi/trace_control.h); 0: all */
     uint8_t body[];
 };
 

@@ -29,6 +29,7 @@ struct channel_events {
     void (*signal)(unsigned number);
     void (*trap)(bool on);
     void (*size)(unsigned rows, unsigned columns);
+    int (*command)(const void *bytes, size_t n); /* of abi/trace_control.h, 8-byte aligned: 0 or -errno, for the answer */
 };
 void channel_set_events(const struct channel_events *events);
 

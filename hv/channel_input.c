@@ -22,6 +22,7 @@
 #include "lib/string.h"
 
 #define PIECE_ORDER 4u /* 64 KiB */
+#define COMMAND_ORDER 5u
 #define PIECE_SECTORS ((uint32_t)(PAGE_SIZE << PIECE_ORDER) / ATA_SECTOR)
 
 /* How long to leave the disk alone, in microseconds. */
@@ -29,7 +30,7 @@
 #define WAIT_WANTED_US 1000   /* somebody waits for input */
 #define WAIT_IDLE_US 20000    /* signals and switches only */
 
-enum reading { READING_NOTHING, READING_HEADER, READING_PIECE };
+enum reading { READING_NOTHING, READING_HEADER, READING_PIECE, READING_COMMAND };
 
 static struct spinlock lock = SPINLOCK_INIT;
 static const struct channel_events *events;
@@ -42,6 +43,8 @@ static uint8_t *header_sector; /* a sector's room each */
 static uint8_t *piece;
 static struct mailbox_read planned; /* what goes into `piece` */
 static uint32_t piece_at, piece_left;
+static uint8_t *command;       /* COMMAND_ORDER pages, made when the first one comes */
+static bool command_due;       /* it is to be read */
 
 void channel_set_events(const struct channel_events *e)
 {
@@ -53,9 +56,37 @@ static void poll_after(uint64_t microseconds)
     hv_timer_arm_at(cpu_at(0), &poll_timer, tsc_read() + microseconds * tsc_hz() / 1000000);
 }
 
-/* The next read: a piece of the ring if there is one and room for it, or (when it is time for that) the header. */
+static void command_answer(int error)
+{
+    const struct channel_done done = {mailbox.header.command_count, error};
+
+    channel_send(CHANNEL_DONE, 0, &done, sizeof(done));
+}
+
+/* Without memory for it the command is refused when it would have been read. */
+static bool command_start(void)
+{
+    size_t sectors = ((size_t)mailbox.header.command_size + ATA_SECTOR - 1) / ATA_SECTOR;
+
+    if (!command)
+        command = page_alloc(COMMAND_ORDER);
+    if (!command || sectors == 0) {
+        command_answer(command ? -EINVAL : -ENOMEM);
+        return false;
+    }
+    reading = READING_COMMAND;
+    ata_read_start(CHANNEL_COMMAND_OFFSET / ATA_SECTOR, (unsigned)sectors, command);
+    return true;
+}
+
+/* The next read: a command, a piece of the ring if there is one and room for it, or (when it is time for that) the header. */
 static void read_start(bool header_is_due)
 {
+    if (command_due) {
+        command_due = false;
+        if (command_start())
+            return;
+    }
     if (piece_left == 0) {
         planned = mailbox_plan(&mailbox, PIECE_SECTORS);
         if (planned.sectors) {
@@ -91,6 +122,8 @@ static void header_finish(struct mailbox_news *news)
 
     if (error == -EINVAL)
         input_fail("the mailbox makes no sense");
+    command_due = news->command;
+    news->command = false; /* nor is it here yet */
     /* Bytes are announced when they are here; the end, when it comes with none before it. */
     news->input = news->input && piece_left == 0 && mailbox_at_end(&mailbox);
 }
@@ -108,6 +141,8 @@ static void read_finish(struct mailbox_news *news)
         input_fail("the mailbox disk cannot be read");
     else if (what == READING_PIECE)
         piece_finish(news);
+    else if (what == READING_COMMAND)
+        news->command = true;
     else
         header_finish(news);
 }
@@ -122,6 +157,8 @@ static void events_tell(const struct mailbox_news *news, const struct channel_ma
         events->input();
     if (news->signal)
         events->signal(header->signal);
+    if (news->command)
+        command_answer(events->command(command, header->command_size));
 }
 
 static void poll_expired(struct hv_timer *t)

@@ -10,7 +10,7 @@
 static bool header_is_sound(const struct channel_mailbox *old, const struct channel_mailbox *new, uint64_t tail)
 {
     return new->stdin_head >= old->stdin_head && new->stdin_head - tail <= CHANNEL_RING_SIZE &&
-           new->stdin_eof >= old->stdin_eof && new->stdin_eof <= 1;
+           new->stdin_eof >= old->stdin_eof && new->stdin_eof <= 1 && new->command_size <= CHANNEL_COMMAND_MAX;
 }
 
 int mailbox_take_header(struct mailbox *m, const void *sector, struct mailbox_news *news)
@@ -30,6 +30,7 @@ int mailbox_take_header(struct mailbox *m, const void *sector, struct mailbox_ne
     news->trap = new.trap_count != old->trap_count;
     news->size = new.rows != old->rows || new.columns != old->columns;
     news->input = new.stdin_head != old->stdin_head || new.stdin_eof != old->stdin_eof;
+    news->command = new.command_count != old->command_count;
     m->header = new;
     return 0;
 }

@@ -19,6 +19,7 @@ struct mailbox {
 struct mailbox_news {
     bool signal, trap, size; /* header.signal, .trap, .rows and .columns are new */
     bool input;              /* more bytes, or the end of them */
+    bool command;            /* header.command_size bytes of it are there to be read */
 };
 
 /* 0; -EAGAIN: torn, read it again; -EINVAL: not a mailbox, or it contradicts itself or the one before. */

@@ -13,7 +13,9 @@
 #include "lib/log.h"
 #include "lib/x86.h"
 #include "vmexit/gate_code.h"
+#include "vmexit/gate_config.h"
 #include "vmexit/gate_path.h"
+#include "vmexit/gate_rules.h"
 #include "vmexit/handlers.h"
 #include "vmexit/state.h"
 
@@ -82,6 +84,8 @@ static enum exit_outcome syscall_run(struct vcpu *v, uint64_t next_rip, bool fro
     uint32_t nr = (uint32_t)v->regs[REG_RAX];
     uint16_t policy = from_user && nr < POLICY_CALLS ? v->exits->gate.policy[nr] : POLICY_REFLECT;
 
+    if (v->exits->gate.config && (policy == POLICY_RULES || nr >= POLICY_CALLS || !from_user))
+        return gate_rules_run(v, next_rip, from_user);
     if (policy == POLICY_END)
         return call_end(v, next_rip);
     if (policy != POLICY_REFLECT)
@@ -245,6 +249,7 @@ int gate_create(struct vm *vm)
         g->sequence = &vm->exits->gate.sequence;
         g->policy = o->policy;
         g->last = &no_task;
+        gate_rules_init(vm->vcpu[i]);
         gate_caches_drop(vm->vcpu[i]);
         if (o->trace != TRACE_OFF && trace_buffer_create(&g->trace, vm->number, o->trace == TRACE_STREAM))
             return -ENOMEM;
@@ -254,7 +259,12 @@ int gate_create(struct vm *vm)
 
 void gate_destroy(struct vm *vm)
 {
-    for (unsigned i = 0; i < vm->vcpu_count; i++)
-        trace_buffer_destroy(&vm->vcpu[i]->exits->gate.trace);
+    for (unsigned i = 0; i < vm->vcpu_count; i++) {
+        struct gate *g = &vm->vcpu[i]->exits->gate;
+        trace_buffer_destroy(&g->trace);
+        gate_config_put(g->config);
+        mem_free(g->spare.more);
+    }
+    gate_config_put(vm->exits->gate.config);
     gate_tasks_free(&vm->exits->gate);
 }

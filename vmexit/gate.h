@@ -10,6 +10,7 @@
 
 #include "abi/capture.h"
 #include "hv/guest_walk.h"
+#include "hv/timer.h"
 #include "lib/compiler.h"
 #include "lib/spinlock.h"
 #include "vmexit/exit.h"
@@ -31,11 +32,23 @@ struct gate_code {
  * A task of the guest as the gate knows it: what it has open.  Entries are never freed before the VM, only used again, so
  * a vCPU may keep a pointer: whether it is still the task that it wants is in `tid`.
  */
+enum gate_open {
+    CALL_NONE,
+    CALL_OPEN,    /* recorded for all */
+    CALL_SHARED,  /* recorded for `sessions` */
+    CALL_KEPT,    /* for `sessions`, if its return fits: `more` has the entry */
+    CALL_SKIPPED, /* for nobody */
+};
+
+struct gate_call; /* vmexit/gate_rules.h */
+
 struct gate_task {
     uint32_t pid, tid; /* in the order of a record's header; tid ~0: of no task */
-    bool open;
+    uint8_t open; /* enum gate_open */
+    uint8_t sessions;
     bool fresh; /* announced, has made no call yet: its first return closes none */
     uint64_t nr, sequence; /* of the open call */
+    struct gate_call *more; /* what rules and kept entries need; NULL until then */
     RB_ENTRY(gate_task) node; /* gate_vm's lock */
     struct gate_task *free_next;
 };
@@ -45,9 +58,11 @@ RB_HEAD(gate_task_tree, gate_task);
 struct gate_vm {
     uint64_t sequence;  /* next record's; atomic */
     bool keeps_records; /* constant */
-    struct spinlock lock; /* a leaf; guards the next four */
+    struct spinlock lock; /* above the allocator's only; guards the next six */
     struct gate_task_tree tasks; /* by tid */
     struct gate_task *free_tasks;
+    struct gate_config *config; /* the latest, counted; NULL: none */
+    uint32_t tickets;           /* questions asked */
     uint32_t task_count;  /* in the tree and free */
     unsigned trapped;     /* vCPUs that are */
     uint64_t dispatches;  /* atomic: counted by the guest while it was trapped, up to the last switch */
@@ -63,7 +78,13 @@ struct gate {
     uint64_t dispatch_base;       /* the page's count when trapping began */
     uint64_t entries, answered;   /* calls that came here; of them answered here */
     uint64_t *sequence;           /* gate_vm's */
-    const uint16_t *policy;       /* POLICY_CALLS of them */
+    const uint16_t *policy;       /* POLICY_CALLS of them: the VM's options' or the configuration's */
+    struct gate_config *config;   /* counted; NULL: none */
+    bool asking;                  /* atomic: the vCPU waits for an answer, or for `ask_timer` */
+    struct hv_timer ask_timer;
+    struct vcpu *vcpu;
+    struct gate_task *asked;      /* whose call it is about; gate_vm's lock, as the next */
+    int64_t ask_default;          /* the answer when time is over */
     struct gate_task *last;       /* found last; &no_task: none */
     struct gate_task spare;       /* of a task for which the table has no room */
     uint64_t buffer_gpa;          /* of the capture buffer that was read last */
@@ -94,6 +115,12 @@ long gate_signal(struct vcpu *v, uint64_t siginfo);
 void gate_task_new(struct vcpu *v, uint32_t tid, uint32_t pid);
 void gate_task_exit(struct vcpu *v, uint32_t wait_status);
 long gate_changed(struct vcpu *v); /* registers as CAPTURE_CALL_CHANGED has them; may end the sandbox */
+
+/* Must the vCPU not run, since an answer is waited for? */
+static inline bool gate_is_asking(const struct gate *g)
+{
+    return __atomic_load_n(&g->asking, __ATOMIC_ACQUIRE);
+}
 
 /* Dispatches that the guest counted while trapped, up to now. */
 uint64_t gate_dispatches(const struct vm *vm);

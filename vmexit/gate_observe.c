@@ -85,7 +85,8 @@ void gate_name_doors(struct vcpu *v)
                  int80 ? "int 0x80" : "", int80 && sysenter ? " and " : "", sysenter ? "SYSENTER" : "");
 }
 
-void record_entry_observed(struct vcpu *v, struct gate_task *t, const struct trace_entry_body *body, unsigned flags)
+void record_entry_observed(struct vcpu *v, struct gate_task *t, const struct trace_entry_body *body, unsigned flags,
+                           unsigned sessions)
 {
     uint8_t items[ITEMS_MAX] aligned_to(8);
     size_t used = observe_all(v, body->args, items);
@@ -93,7 +94,8 @@ void record_entry_observed(struct vcpu *v, struct gate_task *t, const struct tra
 
     memcpy(r->body, body, sizeof *body);
     memcpy(r->body + sizeof *body, items, used);
-    t->open = true;
+    r->sessions = sessions;
+    t->open = CALL_OPEN;
     t->nr = body->nr;
     t->sequence = r->sequence;
     if (!v->exits->gate.doors_named)

@@ -9,8 +9,9 @@
 
 struct vcpu;
 
-/* An entry record with what the arguments point to; `flags` beside TRACE_OBSERVED. */
-void record_entry_observed(struct vcpu *v, struct gate_task *t, const struct trace_entry_body *body, unsigned flags);
+/* An entry record with what the arguments point to, for these sessions; `flags` beside TRACE_OBSERVED. */
+void record_entry_observed(struct vcpu *v, struct gate_task *t, const struct trace_entry_body *body, unsigned flags,
+                           unsigned sessions);
 
 /* Warn of ways into the guest's kernel that are not traced; once each time that trapping begins. */
 void gate_name_doors(struct vcpu *v);

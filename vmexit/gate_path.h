@@ -58,17 +58,22 @@ static inline bool is_canonical(uint64_t address)
 }
 
 /* The call goes to the guest kernel. */
-static inline void syscall_reflect(struct vcpu *v, uint64_t next_rip)
+static inline void syscall_perform(struct vcpu *v, uint64_t next_rip)
 {
     uint64_t flags = vmcs_read(VMCS_GUEST_RFLAGS) & ~RFLAGS_RF;
     uint64_t cs = v->star >> STAR_SYSCALL_SHIFT & 0xfffc;
 
-    record_entry(v, next_rip, false);
     v->regs[REG_RCX] = next_rip;
     v->regs[REG_R11] = flags;
     segment_cs_set(cs, RIGHTS_CODE64_RING0);
     segment_ss_set(cs + 8, RIGHTS_DATA_RING0);
     instruction_complete(v->lstar, (flags & ~v->fmask) | RFLAGS_FIXED);
+}
+
+static inline void syscall_reflect(struct vcpu *v, uint64_t next_rip)
+{
+    record_entry(v, next_rip, false);
+    syscall_perform(v, next_rip);
 }
 
 /* Back to 64-bit code in ring 3, at an address known to be canonical. */

@@ -9,6 +9,7 @@
 #include "hv/alloc.h"
 #include "lib/string.h"
 #include "lib/x86.h"
+#include "vmexit/gate_rules.h"
 #include "vmexit/state.h"
 
 #define NOTHING (~0ULL)
@@ -33,7 +34,7 @@ static struct gate_task *task_take(struct gate_vm *g)
     }
     if (g->task_count == GATE_TASKS_MAX)
         return NULL;
-    t = mem_alloc(sizeof *t);
+    t = mem_alloc_zero(sizeof *t);
     g->task_count += t != NULL;
     return t;
 }
@@ -50,6 +51,7 @@ static struct gate_task *task_find(struct gate_vm *g, uint32_t tid)
     t = task_take(g);
     if (!t)
         return NULL;
+    key.more = t->more;
     *t = key;
     RB_INSERT(gate_task_tree, &g->tasks, t);
     return t;
@@ -65,6 +67,8 @@ static void task_remove(struct gate_vm *g, uint32_t tid)
         return;
     RB_REMOVE(gate_task_tree, &g->tasks, t);
     t->tid = NO_TID;
+    if (t->more)
+        *t->more = (struct gate_call){0};
     t->free_next = g->free_tasks;
     g->free_tasks = t;
 }
@@ -75,10 +79,12 @@ void gate_tasks_free(struct gate_vm *g)
 
     while ((t = RB_ROOT(&g->tasks))) {
         RB_REMOVE(gate_task_tree, &g->tasks, t);
+        mem_free(t->more);
         mem_free(t);
     }
     while ((t = g->free_tasks)) {
         g->free_tasks = t->free_next;
+        mem_free(t->more);
         mem_free(t);
     }
 }
@@ -96,20 +102,57 @@ struct gate_task *gate_task_look_up(struct vcpu *v, uint32_t tid)
     if (!t) {
         t = &g->spare;
         if (t->tid != tid)
-            *t = (struct gate_task){.tid = tid};
+            *t = (struct gate_task){.tid = tid, .more = t->more};
     }
     t->pid = g->capture ? g->capture->pid : 0;
     g->last = t;
     return t;
 }
 
+/* A record of a call that not all sessions want. */
+static struct trace_record *record_begin_shared(struct vcpu *v, const struct gate_task *t, unsigned type, unsigned flags, size_t size)
+{
+    struct trace_record *r = record_begin(v, t, type, flags, size);
+
+    r->sessions = t->sessions;
+    return r;
+}
+
+void record_entry_body(struct vcpu *v, struct gate_task *t, const struct trace_entry_body *body, unsigned flags)
+{
+    if (!v->exits->gate.capture) {
+        record_entry_observed(v, t, body, flags, t->sessions);
+        return;
+    }
+    struct trace_record *r = record_begin_shared(v, t, TRACE_ENTRY, flags, sizeof *r + sizeof *body);
+    memcpy(r->body, body, sizeof *body);
+    t->sequence = r->sequence;
+}
+
+/* The entry that was kept back, as it would have been written. */
+static void record_kept(struct vcpu *v, const struct gate_task *t)
+{
+    const struct gate_call *call = t->more;
+    struct trace_record *r = record_begin_shared(v, t, TRACE_ENTRY, 0, sizeof *r + sizeof call->entry);
+
+    r->sequence = t->sequence;
+    r->tsc = call->tsc;
+    memcpy(r->body, &call->entry, sizeof call->entry);
+}
+
 void record_half(struct vcpu *v, struct gate_task *t)
 {
-    struct trace_record *r = record_begin(v, t, TRACE_RETURN, TRACE_HALF,
-                                          sizeof *r + sizeof(struct trace_return_body));
+    bool for_nobody = t->open == CALL_SKIPPED || t->open == CALL_KEPT;
+
+    if (t->open == CALL_OPEN)
+        t->sessions = 0;
+    t->open = CALL_NONE;
+    if (for_nobody)
+        return;
+    struct trace_record *r = record_begin_shared(v, t, TRACE_RETURN, TRACE_HALF,
+                                                 sizeof *r + sizeof(struct trace_return_body));
 
     *(struct trace_return_body *)r->body = (struct trace_return_body){0, t->nr, t->sequence};
-    t->open = false;
     __atomic_fetch_add(&v->vm->exits->gate.halves, 1, __ATOMIC_RELAXED);
 }
 
@@ -142,6 +185,21 @@ static size_t items_check(const uint8_t *items, size_t used)
     return at;
 }
 
+/* Whoever wants the return of a call that is not for all, as its entry was or now is recorded; false: nobody. */
+static bool return_is_wanted(struct vcpu *v, struct gate_task *t, int64_t result)
+{
+    if (t->open == CALL_OPEN || t->open == CALL_NONE)
+        t->sessions = 0;
+    if (t->open == CALL_SKIPPED)
+        return false;
+    if (t->open != CALL_KEPT)
+        return true;
+    t->sessions = (uint8_t)gate_rules_return(v, t, result);
+    if (t->sessions)
+        record_kept(v, t);
+    return t->sessions != 0;
+}
+
 void record_return_slowly(struct vcpu *v, struct gate_task *t, int64_t result, unsigned flags)
 {
     const struct capture_buffer *buffer = flags & TRACE_ANSWERED ? NULL : buffer_find(v);
@@ -153,6 +211,10 @@ void record_return_slowly(struct vcpu *v, struct gate_task *t, int64_t result, u
     t->fresh = false;
     if (first) /* a new task's first return is no call's */
         return;
+    if (!return_is_wanted(v, t, result)) {
+        t->open = CALL_NONE;
+        return;
+    }
     if (!t->open) {
         flags |= TRACE_HALF;
         __atomic_fetch_add(&v->vm->exits->gate.halves, 1, __ATOMIC_RELAXED);
@@ -163,13 +225,14 @@ void record_return_slowly(struct vcpu *v, struct gate_task *t, int64_t result, u
         used = items_check(items, used);
         flags |= buffer->lost ? TRACE_TRUNCATED : 0;
     }
-    struct trace_record *r = record_begin(v, t, TRACE_RETURN, flags, sizeof *r + sizeof(struct trace_return_body) + used);
+    struct trace_record *r =
+        record_begin_shared(v, t, TRACE_RETURN, flags, sizeof *r + sizeof(struct trace_return_body) + used);
     struct trace_return_body *b = (struct trace_return_body *)r->body;
     b->result = result;
     b->nr = t->open ? t->nr : NOTHING;
     b->entry_sequence = t->open ? t->sequence : NOTHING;
     memcpy(r->body + sizeof *b, items, used);
-    t->open = false;
+    t->open = CALL_NONE;
 }
 
 void record_answer(struct vcpu *v, int64_t result)
@@ -190,7 +253,7 @@ void record_switch(struct vcpu *v, bool on)
         return;
     spin_lock(&g->lock);
     RB_FOREACH (other, gate_task_tree, &g->tasks)
-        open += other->open;
+        open += other->open != CALL_NONE;
     spin_unlock(&g->lock);
     struct trace_record *r = record_begin(v, t, TRACE_SWITCH, 0, sizeof *r + sizeof(struct trace_switch_body));
     *(struct trace_switch_body *)r->body = (struct trace_switch_body){on, open};
@@ -226,7 +289,13 @@ long gate_signal(struct vcpu *v, uint64_t siginfo)
         return 0;
     if (guest_read_virtual(v, siginfo, bytes, sizeof bytes))
         return -EFAULT;
+    uint32_t number;
+    memcpy(&number, bytes, sizeof number);
+    unsigned sessions = gate_rules_signal(&v->exits->gate, number);
+    if (sessions == GATE_NOBODY)
+        return 0;
     struct trace_record *r = record_begin(v, t, TRACE_SIGNAL, 0, sizeof *r + sizeof bytes);
+    r->sessions = sessions;
     memcpy(r->body, bytes, sizeof bytes);
     return 0;
 }
@@ -245,7 +314,7 @@ void gate_task_new(struct vcpu *v, uint32_t tid, uint32_t pid)
     struct gate_task *child = task_find(shared, tid & GATE_TID_MASK);
     if (child) {
         child->pid = pid;
-        child->open = false;
+        child->open = CALL_NONE;
         child->fresh = true;
     }
     spin_unlock(&shared->lock);

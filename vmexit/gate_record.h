@@ -72,14 +72,14 @@ static inline void record_entry(struct vcpu *v, uint64_t return_rip, bool answer
         g->answered++;
     if (unlikely(!t))
         return;
-    if (unlikely(t->open))
+    if (unlikely(t->open != CALL_NONE))
         record_half(v, t);
     if (unlikely(!g->capture)) {
         const struct trace_entry_body body = {
             (uint32_t)v->regs[REG_RAX],
             {v->regs[REG_RDI], v->regs[REG_RSI], v->regs[REG_RDX], v->regs[10], v->regs[8], v->regs[9]},
             return_rip};
-        record_entry_observed(v, t, &body, answered ? TRACE_ANSWERED : 0);
+        record_entry_observed(v, t, &body, answered ? TRACE_ANSWERED : 0, 0);
         return;
     }
     struct trace_record *r = record_begin(v, t, TRACE_ENTRY, answered ? TRACE_ANSWERED : 0,
@@ -93,7 +93,7 @@ static inline void record_entry(struct vcpu *v, uint64_t return_rip, bool answer
     b->args[4] = v->regs[8];
     b->args[5] = v->regs[9];
     b->rip = return_rip;
-    t->open = true;
+    t->open = CALL_OPEN;
     t->nr = b->nr;
     t->sequence = r->sequence;
 }
@@ -112,7 +112,7 @@ static inline void record_return(struct vcpu *v, int64_t result)
 
     if (unlikely(!t))
         return;
-    if (unlikely(!t->open || gate_has_items(&v->exits->gate))) {
+    if (unlikely(t->open != CALL_OPEN || gate_has_items(&v->exits->gate))) {
         record_return_slowly(v, t, result, 0);
         return;
     }
@@ -121,8 +121,11 @@ static inline void record_return(struct vcpu *v, int64_t result)
     b->result = result;
     b->nr = t->nr;
     b->entry_sequence = t->sequence;
-    t->open = false;
+    t->open = CALL_NONE;
 }
+
+/* The entry of a call that is not for all: t->sessions are set, t->open is the caller's to set. */
+void record_entry_body(struct vcpu *v, struct gate_task *t, const struct trace_entry_body *body, unsigned flags);
 
 void record_answer(struct vcpu *v, int64_t result); /* the return of a call answered here */
 void record_switch(struct vcpu *v, bool on);

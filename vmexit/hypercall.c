@@ -6,6 +6,7 @@
 
 #include "abi/capture.h"
 #include "hv/vcpu.h"
+#include "vmexit/gate_rules.h"
 #include "vmexit/handlers.h"
 #include "vmexit/state.h"
 
@@ -30,6 +31,9 @@ enum exit_outcome exit_vmcall(struct vcpu *v)
         break;
     case CAPTURE_CALL_TASK_NEW:
         gate_task_new(v, (uint32_t)argument, (uint32_t)v->regs[REG_RCX]);
+        break;
+    case CAPTURE_CALL_CHECK:
+        result = gate_rules_check(v, argument);
         break;
     case CAPTURE_CALL_TASK_EXIT:
         gate_task_exit(v, (uint32_t)argument);

@@ -13,6 +13,7 @@
 #include "lib/log.h"
 #include "lib/x86.h"
 #include "vmexit/exit_names.h"
+#include "vmexit/gate_config.h"
 #include "vmexit/gate_path.h"
 #include "vmexit/handlers.h"
 #include "vmexit/lapic.h"
@@ -207,6 +208,8 @@ static __attribute__((noinline)) void watch(struct vcpu *v, uint64_t entered)
         stats_measure(v);
     if (x->watch & WATCH_TOGGLE)
         toggle(x, v->vm->exits->options.toggle);
+    if (x->watch & WATCH_CONFIG)
+        gate_config_take(v);
     if ((x->watch & WATCH_SWITCH) && vcpu_cpl() == 3)
         gate_switch_if_wanted(v);
 }
@@ -229,7 +232,7 @@ static __attribute__((noinline)) bool vcpu_prepare(struct vcpu *v, uint64_t *now
         }
         requests_answer(v);
         trace_buffer_flush(&v->exits->gate.trace); /* nobody should wait longer for a line than for the next timer */
-        if (v->parked || (v->halted && !event_waits(v))) {
+        if (v->parked || gate_is_asking(&v->exits->gate) || (v->halted && !event_waits(v))) {
             *why = RUN_ASLEEP;
             return false;
         }

@@ -7,6 +7,7 @@
 #include "hv/vcpu.h"
 #include "lib/log.h"
 #include "vmexit/gate.h"
+#include "vmexit/gate_rules.h"
 #include "vmexit/lapic_state.h"
 #include "vmexit/run.h"
 #include "vmexit/vmexit.h"
@@ -37,6 +38,7 @@ static void vcpu_finish(struct vcpu *v)
 
     hv_timer_cancel(&v->lapic->timer);
     hv_timer_cancel(&v->cap_timer);
+    gate_rules_stop(v);
     vcpu_unload(v);
     sched_remove(v);
     /* Release what this CPU did to the VM; acquire what the others did: the last one hands it over. */

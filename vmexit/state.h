@@ -25,6 +25,7 @@ struct exit_stats {
 #define WATCH_STATS BIT(1)  /* exits are measured */
 #define WATCH_TOGGLE BIT(2) /* the option */
 #define WATCH_SWITCH BIT(3) /* gate.wanted differs from gate.trapped */
+#define WATCH_CONFIG BIT(4) /* the VM has another gate_config than this vCPU */
 
 struct vmexit_vcpu {
     uint32_t watch; /* atomic where it is changed: others ask for switches */

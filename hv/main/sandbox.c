@@ -27,6 +27,7 @@
 #define KEYBOARD_PORT 0x64
 #define KEYBOARD_RESET 0xfe
 #define POWER_SLEEP_ENABLE BIT(13)
+#define CONTROL_NAME_MAX 32u
 
 static unsigned input_port; /* constant after boot */
 
@@ -235,9 +236,46 @@ destroy_vm:
     return error;
 }
 
+static void sandbox_destroy(struct sandbox *s)
+{
+    struct vm *vm = s->vm;
+
+    s->vm = NULL;
+    vm_devices_destroy(vm->devices);
+    vmexit_destroy(vm);
+    vm_destroy(vm);
+}
+
+/* What its gate is told before the first instruction; there may be none. */
+static int control_load(struct sandbox *s, const struct boot_info *boot)
+{
+    const char *bundle = phys_to_virt(boot->bundle);
+    char name[CONTROL_NAME_MAX];
+    struct cpio_member m;
+
+    format(name, sizeof name, TRACE_CONFIG_PREFIX "%u", s->number);
+    if (!boot->bundle || cpio_find(bundle, boot->bundle_size, name, &m) != 1)
+        return 0;
+    void *copy = m.size <= TRACE_CONFIG_SIZE_MAX ? mem_alloc(MAX(m.size, (size_t)1)) : NULL;
+    if (!copy)
+        return m.size <= TRACE_CONFIG_SIZE_MAX ? -ENOMEM : -EINVAL;
+    memcpy(copy, m.content, m.size);
+    int error = vm_trace_configure(s->vm, copy, m.size);
+    mem_free(copy);
+    if (error == -EINVAL)
+        log_error("sandbox: the bundle's %s is malformed", name);
+    return error;
+}
+
 int sandbox_start(struct sandbox *s, const struct boot_info *boot)
 {
     int error = sandbox_create(s, boot);
+
+    if (!error) {
+        error = control_load(s, boot);
+        if (error)
+            sandbox_destroy(s);
+    }
 
     if (error) {
         log_error("sandbox: it could not be made: %s", error == -ENOMEM ? "no memory" : "see above");
@@ -265,14 +303,11 @@ struct channel_exit sandbox_finish(struct sandbox *s)
     struct channel_exit how = exit_of(vm);
     bool died = how.kind != EXIT_STATUS || (how.value & WAIT_STATUS_SIGNAL);
 
-    s->vm = NULL;
     s->line_length = 0;
     vm_flush(vm, s->spec.last || died);
     if (s->spec.exits.stats)
         vm_stats_send(vm);
-    vm_devices_destroy(vm->devices);
-    vmexit_destroy(vm);
-    vm_destroy(vm);
+    sandbox_destroy(s);
     return how;
 }
 

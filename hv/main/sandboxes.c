@@ -89,7 +89,27 @@ static void event_size(unsigned rows, unsigned columns)
     vm_devices_control(served()->devices, text, (size_t)format(text, sizeof text, "size %u %u\n", rows, columns));
 }
 
-static const struct channel_events events = {event_input, event_signal, event_trap, event_size};
+/* A command says which sandbox it is for. */
+static int event_command(const void *bytes, size_t n)
+{
+    const struct trace_command *c = bytes;
+
+    if (n < sizeof *c || n - sizeof *c != c->size || c->sandbox >= SANDBOX_MAX)
+        return -EINVAL;
+    struct vm *vm = sandboxes[c->sandbox] ? sandboxes[c->sandbox]->vm : NULL;
+    if (!vm)
+        return -ESRCH;
+    switch (c->type) {
+    case TRACE_COMMAND_CONFIG:
+        return vm_trace_configure(vm, c + 1, c->size);
+    case TRACE_COMMAND_ANSWER:
+        return c->size == sizeof(struct trace_answer) ? vm_trace_answer(vm, (const void *)(c + 1)) : -EINVAL;
+    default:
+        return -EINVAL;
+    }
+}
+
+static const struct channel_events events = {event_input, event_signal, event_trap, event_size, event_command};
 
 static void exit_send(unsigned number, struct channel_exit how)
 {
