@@ -31,6 +31,7 @@ static const struct task_ops task_ops = {
     .call_left = ptrace_call_left,
     .user_fault = signal_user_fault,
     .limit = process_limit,
+    .raise = signal_send_self,
 };
 
 static uint64_t limit_for_fs(int resource)

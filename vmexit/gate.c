@@ -62,6 +62,8 @@ long gate_changed(struct vcpu *v)
     if (!g->trapped)
         return 0;
     v->regs[REG_RAX] = nr;
+    if (g->config && (policy == POLICY_RULES || nr >= POLICY_CALLS))
+        return gate_rules_changed(v);
     if (policy == POLICY_END) {
         (void)call_end(v, v->regs[REG_RCX]);
         return 0;

@@ -396,6 +396,31 @@ enum exit_outcome gate_rules_run(struct vcpu *v, uint64_t next_rip, bool from_us
     return carry_out(v, t, &j, next_rip);
 }
 
+static long refusal_of(const struct trace_rule *r)
+{
+    if (!r || r->action == TRACE_ACT_ALLOW)
+        return 0;
+    return r->action == TRACE_ACT_RESULT && !needs_guest(r) && r->result < 0 ? (long)r->result : -EPERM;
+}
+
+long gate_rules_changed(struct vcpu *v)
+{
+    struct gate *g = &v->exits->gate;
+    struct gate_task *t = gate_task_current(v);
+    struct trace_facts facts = facts_of(v, t);
+    struct trace_entry_body body = {.nr = facts.field[TRACE_FIELD_NR], .rip = v->regs[REG_RCX]};
+    struct gate_call *call = call_of(t, g->config);
+    bool keep = false;
+
+    memcpy(body.args, &facts.field[TRACE_FIELD_ARG], sizeof body.args);
+    unsigned sessions = sessions_wanting(g->config, &facts, &keep);
+    long refusal = call ? refusal_of(rule_find(g->config, call, &facts)) : -ENOMEM;
+    entry_record(v, t, &body, sessions, false, refusal ? TRACE_ANSWERED : 0);
+    if (!refusal)
+        checks_begin(g, call, &body);
+    return refusal;
+}
+
 /* Does the rule want to judge by this item, and does it fit? */
 static bool rule_fits_item(const struct trace_rule *r, const struct gate_call *call, const struct capture_item *item)
 {

@@ -25,6 +25,11 @@ struct gate_call {
 
 /* A trapped call with policy POLICY_RULES, or with a number beyond the table, when there is a configuration. */
 enum exit_outcome gate_rules_run(struct vcpu *v, uint64_t next_rip, bool from_user);
+/*
+ * A call that a tracer inside the sandbox has changed, as gate_changed() has it: 0 or the error it is refused with.  Here nothing
+ * can be waited for or added to the call: rules that ask, kill or inject refuse it with EPERM.
+ */
+long gate_rules_changed(struct vcpu *v);
 /* The open call of a kept entry returned: the sessions that want it, by its result. */
 unsigned gate_rules_return(struct vcpu *v, const struct gate_task *t, int64_t result);
 /* The guest kernel is about to use what it copied from a program: 0, -errno or CAPTURE_KILL.  `item`: its address there. */

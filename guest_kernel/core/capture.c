@@ -76,30 +76,31 @@ void capture_switch(struct task *t)
 void capture_begin(struct capture_page *page, struct task *t)
 {
     page->dispatches++;
-    if (!__atomic_load_n(&page->active, __ATOMIC_RELAXED) || !t->capture)
+    if (!__atomic_load_n(&page->active, __ATOMIC_RELAXED))
+        return;
+    if (unlikely(page->check | page->request.what | t->capture_checks))
+        capture_requested(page, t);
+    if (!t->capture)
         return;
     t->capture->used = 0;
     t->capture->lost = 0;
 }
 
-void capture_append(uint64_t address, const void *bytes, size_t n, enum capture_direction direction)
+/* The item, NULL: there is no room. */
+static struct capture_item *append(struct task *t, uint64_t address, const void *bytes, size_t kept, size_t total,
+                                   enum capture_direction direction)
 {
-    capture_append_cut(address, bytes, MIN(n, (size_t)CAPTURE_ITEM_MAX), n, direction);
-}
-
-void capture_append_cut(uint64_t address, const void *bytes, size_t kept, size_t total,
-                        enum capture_direction direction)
-{
-    struct task *t = task_current();
     struct capture_buffer *b = t->capture;
 
     if (!b || t->call_nr == ~0UL)
-        return;
+        return NULL;
     size_t size = ALIGN_UP(sizeof(struct capture_item) + kept, (size_t)8);
 
     if (b->used > sizeof b->items || size > sizeof b->items - b->used) {
         b->lost++;
-        return;
+        if (!t->capture_checks)
+            return NULL;
+        b->used = 0; /* judging goes before telling */
     }
     struct capture_item *item = (struct capture_item *)(void *)(b->items + b->used);
 
@@ -107,6 +108,31 @@ void capture_append_cut(uint64_t address, const void *bytes, size_t kept, size_t
         (struct capture_item){address, (uint32_t)MIN(total, (size_t)UINT32_MAX), (uint16_t)kept, (uint16_t)direction};
     memcpy(item->bytes, bytes, kept);
     b->used += (uint32_t)size;
+    return item;
+}
+
+void capture_append(uint64_t address, const void *bytes, size_t n, enum capture_direction direction)
+{
+    (void)append(task_current(), address, bytes, MIN(n, (size_t)CAPTURE_ITEM_MAX), n, direction);
+}
+
+void capture_append_cut(uint64_t address, const void *bytes, size_t kept, size_t total,
+                        enum capture_direction direction)
+{
+    (void)append(task_current(), address, bytes, kept, total, direction);
+}
+
+bool capture_take(uint64_t address, const void *bytes, size_t n)
+{
+    struct task *t = task_current();
+    const struct capture_item *item = append(t, address, bytes, MIN(n, (size_t)CAPTURE_ITEM_MAX), n, CAPTURE_IN);
+
+    return likely(!t->capture_checks) || t->call_nr == ~0UL || capture_allows(item);
+}
+
+long capture_check(const struct capture_item *item)
+{
+    return hypervisor_call(CAPTURE_CALL_CHECK, (uintptr_t)item, 0, 0);
 }
 
 void capture_close(long result)

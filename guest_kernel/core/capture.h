@@ -32,6 +32,17 @@ static inline bool capture_active(void)
 /* The current task of this CPU has become t: its ids and buffer are shown.  Interrupts off. */
 void capture_switch(struct task *t);
 void capture_begin(struct capture_page *page, struct task *t);
+/*
+ * capture_request.c: take over what the hypervisor asked of the call that begins, and do its first part; interrupts off,
+ * on meanwhile.  The rest is done on the way to user mode, after TASK_REQUESTED; interrupts on.
+ */
+void capture_requested(struct capture_page *page, struct task *t);
+void capture_request_finish(struct task *t, struct pt_regs *regs);
+/* May the current task's call use this?  NULL: it could not be kept.  False: the call is to fail, its result is decided. */
+bool capture_allows(const struct capture_item *item) must_check;
+long capture_check(const struct capture_item *item); /* the hypervisor's word: 0, -errno, CAPTURE_KILL */
+/* What the current task's call is about to use.  False: it must not, and is to fail as if it could not be read. */
+bool capture_take(uint64_t address, const void *bytes, size_t n) must_check;
 void capture_append(uint64_t address, const void *bytes, size_t n, enum capture_direction direction);
 /* The same where only the first `kept` (<= CAPTURE_ITEM_MAX) of `total` bytes are at hand. */
 void capture_append_cut(uint64_t address, const void *bytes, size_t kept, size_t total,

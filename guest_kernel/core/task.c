@@ -102,6 +102,7 @@ void task_free(struct task *t)
     if (t->xsave)
         fpu_destroy(t);
     mem_free(t->debug);
+    mem_free(t->requested);
     if (t->capture)
         page_put(page_of_address(t->capture));
     slab_free(task_cache, t);
@@ -150,6 +151,12 @@ void task_signal_work(struct pt_regs *regs)
 {
     if (task_ops && task_ops->signal_work)
         task_ops->signal_work(regs);
+}
+
+void task_raise(int signal)
+{
+    if (task_ops && task_ops->raise)
+        task_ops->raise(signal);
 }
 
 void task_switched(struct pt_regs *regs)

@@ -35,6 +35,7 @@ enum task_state { TASK_RUNNING, TASK_INTERRUPTIBLE, TASK_UNINTERRUPTIBLE, TASK_S
 #define TASK_NEED_RESCHED BIT(0)
 #define TASK_SIGNAL BIT(1) /* a signal may be deliverable: core clears it and calls task_ops.signal_work */
 #define TASK_SWITCHED BIT(3) /* was switched away from since it last ran user code, and wants to know (tell_switch) */
+#define TASK_REQUESTED BIT(5) /* the hypervisor wants something done as the call ends (capture_request.c) */
 #define TASK_CALL_LEAVE BIT(4) /* a traced call has its result, or one has been traced meanwhile */
 #define TASK_IRET BIT(2)   /* leave by IRET, which restores every register: after sigreturn, execve, a closed call */
 
@@ -109,6 +110,10 @@ struct task {
     uint64_t restart_deadline_ns; /* for ERESTART_RESTARTBLOCK of nanosleep and friends */
     user_ptr clear_tid;           /* set_tid_address; 0: none */
     struct capture_buffer *capture; /* one page, NULL: none could be had */
+    struct capture_request *requested; /* the rest of what is wanted of the call in progress, NULL: nothing; as the next */
+    int64_t forced_result;        /* if result_is_forced */
+    bool result_is_forced;
+    bool capture_checks;          /* what the call in progress consumes is judged first */
     uint64_t call_nr;             /* of the system call in progress, ~0: none */
     struct debug_registers *debug; /* core/debug.h, NULL: never any; the task's own, or its tracer's, as the next */
     uint64_t debug_status;        /* DR6 as the program's tracer sees it, reserved bits 0 */
@@ -206,6 +211,7 @@ struct task_ops {
     void (*user_fault)(int signal, int si_code, uint64_t address, int trap, uint64_t error_code);
     /* Soft limit RLIMIT_* of the current process; NULL: none.  core asks for AS, DATA, STACK, MEMLOCK. */
     uint64_t (*limit)(unsigned resource);
+    void (*raise)(int signal); /* to the current task's process, as from itself */
 };
 /* The current task's calls go through task_ops.call_entered and call_left from now on, or no more. */
 void task_trace_calls(bool on);
@@ -213,6 +219,7 @@ void task_set_ops(const struct task_ops *ops);
 /* What core uses of them; safe before task_set_ops(). */
 void task_user_fault(int signal, int si_code, uint64_t address, int trap, uint64_t error_code);
 void task_signal_work(struct pt_regs *regs);
+void task_raise(int signal);
 void task_switched(struct pt_regs *regs);
 bool task_call_entered(struct pt_regs *regs);
 void task_call_left(struct pt_regs *regs);

@@ -27,8 +27,8 @@ size_t copy_from_user_some(void *dst, user_ptr src, size_t n)
     size_t limit = range_limit(src, n);
     size_t done = limit - user_copy_bytes(dst, (const void *)src.address, limit);
 
-    if (capture_active() && done)
-        capture_append(src.address, dst, done, CAPTURE_IN);
+    if (capture_active() && done && !capture_take(src.address, dst, done))
+        return 0;
     return done;
 }
 
@@ -40,6 +40,11 @@ size_t copy_to_user_some(user_ptr dst, const void *src, size_t n)
     if (capture_active() && done)
         capture_append(dst.address, src, done, CAPTURE_OUT);
     return done;
+}
+
+int poke_user(user_ptr dst, const void *src, size_t n)
+{
+    return range_limit(dst, n) == n && user_copy_bytes((void *)dst.address, src, n) == 0 ? 0 : -EFAULT;
 }
 
 int copy_from_user(void *dst, user_ptr src, size_t n)
@@ -77,8 +82,8 @@ long copy_string_from_user(char *dst, user_ptr src, size_t size)
         return -EFAULT;
     if ((size_t)length == limit)
         return limit == size ? -ENAMETOOLONG : -EFAULT;
-    if (capture_active())
-        capture_append(src.address, dst, (size_t)length + 1, CAPTURE_IN);
+    if (capture_active() && !capture_take(src.address, dst, (size_t)length + 1))
+        return -EFAULT;
     return length;
 }
 
