@@ -13,7 +13,7 @@
  *     (used = 0, lost = 0).  The copy doors append items while the call runs.
  *   - A call that a tracer (ptrace) has changed before it is dispatched is told by CAPTURE_CALL_CHANGED: it is recorded and
  *     judged anew.  If it is refused, the guest lets it return that error; else it counts as one more dispatch.
- *   - `check` and `request` are written by the hypervisor as it lets a call through; the guest copies and clears them at the
+ *   - `wanted` and `request` are written by the hypervisor as it lets a call through; the guest copies and clears them at the
  *     dispatch, and from then on they belong to that task's call.
  *   - The call is closed by the SYSRET exit, or, when it leaves the kernel by another way, by CAPTURE_CALL_CLOSE.
  *
@@ -43,8 +43,10 @@
 
 #define CAPTURE_POKE_MAX 256u
 
+#define CAPTURE_WANT_CHECK 1u   /* CAPTURE_CALL_CHECK for whatever it consumes */
+#define CAPTURE_WANT_REQUEST 2u /* what `request` says */
+
 enum capture_what {
-    CAPTURE_REQUEST = 1,      /* there is a request */
     CAPTURE_FORCE_RESULT = 2, /* the call's result is `result`, whatever it was */
     CAPTURE_POKE_ENTER = 4,   /* put the bytes at poke_address before the call, */
     CAPTURE_POKE_EXIT = 8,    /* or after it */
@@ -69,7 +71,7 @@ struct capture_page {
     uint32_t tid;
     uint64_t buffer;
     uint64_t dispatches;
-    uint32_t check; /* the call being let through wants CAPTURE_CALL_CHECK for what it consumes */
+    uint32_t wanted; /* CAPTURE_WANT_*, of the call being let through */
     uint32_t reserved;
     struct capture_request request;
 };

@@ -202,7 +202,7 @@ static void request_make(struct vcpu *v, const struct trace_rule *r)
         q->poke_size = r->poke_size;
         memcpy(q->poke, trace_rule_poke(r), r->poke_size);
     }
-    q->what |= CAPTURE_REQUEST;
+    v->exits->gate.capture->wanted |= CAPTURE_WANT_REQUEST;
 }
 
 static bool needs_guest(const struct trace_rule *r)
@@ -219,7 +219,8 @@ static enum exit_outcome call_kill(struct vcpu *v, uint64_t next_rip)
         vm_end(v->vm, VM_EXITED, SIGKILL);
         return EXIT_ENDED;
     }
-    g->capture->request = (struct capture_request){.what = CAPTURE_REQUEST, .signal = SIGKILL};
+    g->capture->request = (struct capture_request){.signal = SIGKILL};
+    g->capture->wanted |= CAPTURE_WANT_REQUEST;
     v->regs[REG_RAX] = NO_SUCH_CALL;
     return call_reflect(v, next_rip);
 }
@@ -366,7 +367,7 @@ static void checks_begin(struct gate *g, struct gate_call *call, const struct tr
         return;
     call->entry = *body;
     if (g->capture)
-        g->capture->check = 1;
+        g->capture->wanted |= CAPTURE_WANT_CHECK;
 }
 
 enum exit_outcome gate_rules_run(struct vcpu *v, uint64_t next_rip, bool from_user)

@@ -78,7 +78,7 @@ void capture_begin(struct capture_page *page, struct task *t)
     page->dispatches++;
     if (!__atomic_load_n(&page->active, __ATOMIC_RELAXED))
         return;
-    if (unlikely(page->check | page->request.what | t->capture_checks))
+    if (unlikely(page->wanted))
         capture_requested(page, t);
     if (!t->capture)
         return;

@@ -57,11 +57,14 @@ static void rest_keep(struct task *t, const struct capture_request *q)
 void capture_requested(struct capture_page *page, struct task *t)
 {
     struct capture_request q = page->request; /* the page belongs to this CPU, and is read once */
+    uint32_t wanted = page->wanted;
 
-    t->capture_checks = page->check;
-    page->check = 0;
-    page->request.what = 0;
-    if (!(q.what & CAPTURE_REQUEST))
+    page->wanted = 0;
+    if (wanted & CAPTURE_WANT_CHECK) {
+        t->capture_checks = true; /* until the call's end */
+        __atomic_fetch_or(&t->work, TASK_REQUESTED, __ATOMIC_RELAXED);
+    }
+    if (!(wanted & CAPTURE_WANT_REQUEST))
         return;
     irq_enable();
     if (q.signal)
