@@ -9,6 +9,7 @@
 #include "abi/sandbox_spec.h"
 #include "tools/message.h"
 #include "tools/option_values.h"
+#include "tools/rules.h"
 
 #define WEIGHT_DEFAULT 100
 #define WEIGHT_MAX 10000
@@ -126,9 +127,30 @@ static const char *set_deny(struct manifest_section *s, const char *value)
     return wrong;
 }
 
+static const char *set_rule(struct manifest_section *s, const char *kind, const char *value)
+{
+    struct rule_list scratch = {0};
+    const char *line = must_format("%s %s", kind, value), *wrong = rule_add_line(&scratch, line);
+
+    rule_list_free(&scratch);
+    if (!wrong)
+        string_list_add(&s->options.rules, line);
+    return wrong;
+}
+
+static const char *set_policy(struct manifest_section *s, const char *value)
+{
+    return set_rule(s, "policy", value);
+}
+
+static const char *set_inject(struct manifest_section *s, const char *value)
+{
+    return set_rule(s, "inject", value);
+}
+
 enum key_number {
     KEY_KIND, KEY_PROGRAM, KEY_ARGV, KEY_ROOT, KEY_ADD, KEY_ENV, KEY_WORKDIR, KEY_USER, KEY_KERNEL, KEY_INITRD, KEY_CMDLINE,
-    KEY_MEMORY, KEY_CPUS, KEY_WEIGHT, KEY_CAP, KEY_TRAP, KEY_TRACE, KEY_DENY,
+    KEY_MEMORY, KEY_CPUS, KEY_WEIGHT, KEY_CAP, KEY_TRAP, KEY_TRACE, KEY_DENY, KEY_POLICY, KEY_INJECT,
 };
 
 enum key_use { USE_BOTH, USE_PROGRAM, USE_KERNEL }; /* which kinds a key is for */
@@ -157,6 +179,8 @@ static const struct key {
     [KEY_TRAP] = {"trap", set_trap, USE_BOTH, false},
     [KEY_TRACE] = {"trace", set_trace, USE_BOTH, false},
     [KEY_DENY] = {"deny", set_deny, USE_BOTH, true},
+    [KEY_POLICY] = {"policy", set_policy, USE_BOTH, true},
+    [KEY_INJECT] = {"inject", set_inject, USE_BOTH, true},
 };
 
 struct parser {

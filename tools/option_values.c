@@ -66,7 +66,7 @@ const char *value_user(const char *text, uid_t *uid, gid_t *gid)
     return NULL;
 }
 
-static int error_number(const char *text)
+int value_error(const char *text)
 {
     char *end;
     long number = strtol(text, &end, 10);
@@ -86,7 +86,7 @@ const char *value_deny(const char *text, const char **word)
     const char *equals = strchrnul(text, '=');
     char *name = must_format("%.*s", (int)(equals - text), text);
     int nr = syscall_number(name);
-    int number = *equals ? error_number(equals + 1) : EPERM;
+    int number = *equals ? value_error(equals + 1) : EPERM;
 
     if (nr < 0)
         return must_format("there is no system call '%s'", name);

@@ -19,6 +19,8 @@ const char *value_number(const char *text, uint32_t min, uint32_t max, uint32_t 
 const char *value_user(const char *text, uid_t *uid, gid_t *gid) must_check;
 /* "NAME", "NAME=ERRNO" or "NAME=end": to the "NR:ERRNO" or "NR:end" of the hypervisor; allocated. */
 const char *value_deny(const char *text, const char **word) must_check;
+/* An error's number, by name or in decimal; 0: there is none such. */
+int value_error(const char *text) must_check;
 /* "KEY=VALUE". */
 const char *value_environment(const char *text) must_check;
 

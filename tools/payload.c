@@ -16,11 +16,12 @@
 #include "tools/init_spec.h"
 #include "tools/message.h"
 #include "tools/root.h"
+#include "tools/rules.h"
 
 #define GUEST_KERNEL_MIN MiB(3) /* beside the root: text, page tables, a few processes */
 #define MACHINE_BASE MiB(48)    /* the hypervisor, its page tables and rings */
 #define MACHINE_EACH MiB(8)     /* more of them for each further sandbox */
-#define MEMBERS_MAX (4 * SANDBOX_MAX)
+#define MEMBERS_MAX (5 * SANDBOX_MAX)
 
 /* Members under construction. */
 struct members {
@@ -61,12 +62,35 @@ struct bytes root_archive(struct run_options *o)
     return a.bytes;
 }
 
+/* What the gate is told of this sandbox before it starts; nothing: no rule. */
+static void add_control(struct bundle_member *members, size_t *count, const struct run_options *o, size_t number)
+{
+    static const struct trace_program *const no_sessions[TRACE_SESSIONS_MAX];
+    struct rule_list rules = {0};
+    struct bytes config = {0};
+
+    if (!o->rules.count)
+        return;
+    for (size_t i = 0; i < o->rules.count; i++) {
+        const char *wrong = rule_add_line(&rules, o->rules.items[i]);
+        if (wrong)
+            fail(EXIT_LAUNCHER, "%s", wrong);
+    }
+    trace_config_build(&config, no_sessions, &rules);
+    if (config.size > TRACE_CONFIG_SIZE_MAX)
+        fail(EXIT_LAUNCHER, "the rules are too long: %zu bytes, %u are possible", config.size, TRACE_CONFIG_SIZE_MAX);
+    members[(*count)++] = (struct bundle_member){must_format(TRACE_CONFIG_PREFIX "%zu", number), config.data, config.size};
+    rule_list_free(&rules);
+}
+
 void payload_single(struct payload *p, const struct run_options *o, const struct images *images, const struct bytes *root)
 {
-    const struct bundle_member members[] = {{BUNDLE_KERNEL, images->guest_kernel.data, images->guest_kernel.size},
-                                            {BUNDLE_ROOT, root->data, root->size}};
+    struct bundle_member members[3] = {{BUNDLE_KERNEL, images->guest_kernel.data, images->guest_kernel.size},
+                                       {BUNDLE_ROOT, root->data, root->size}};
+    size_t count = 2;
 
-    p->bundle = bundle_build(members, ARRAY_SIZE(members));
+    add_control(members, &count, o, 0);
+    p->bundle = bundle_build(members, count);
     p->command_line = hypervisor_command_line(o);
     p->memory = ALIGN_UP(o->memory + MACHINE_BASE + p->bundle.size, MiB(4));
 }
@@ -143,6 +167,7 @@ static void add_section(struct members *m, struct manifest_section *s, size_t nu
     spec_put_number(&spec, "weight", s->weight);
     spec_put_number(&spec, "cap", s->cap);
     spec_put_trapping(&spec, o);
+    add_control(m->items, &m->count, o, number);
     m->items[m->count++] = (struct bundle_member){must_format(SANDBOX_SPEC_PREFIX "%zu", number), spec.data, spec.size};
 }
 

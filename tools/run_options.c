@@ -12,6 +12,7 @@
 #include "tools/bytes.h"
 #include "tools/message.h"
 #include "tools/option_values.h"
+#include "tools/rules.h"
 
 #define DECIMAL_OF(x) #x
 #define DECIMAL(x) DECIMAL_OF(x)
@@ -21,6 +22,7 @@ enum option_code {
     OPTION_MEMORY, OPTION_ENV, OPTION_WORKDIR, OPTION_USER, OPTION_ADD, OPTION_ROOT, OPTION_TIMEOUT, OPTION_VERBOSE,
     OPTION_STATS, OPTION_SAVE_ROOT, OPTION_TOGGLE, OPTION_QEMU_MACHINE, OPTION_CPU, OPTION_HV_ARGS, OPTION_GUEST_ARGS, OPTION_NO_VDSO, OPTION_NO_ASLR, OPTION_CLOCK,
     OPTION_GUEST_KERNEL, OPTION_CPUS, OPTION_HOST_CPUS, OPTION_MANIFEST,
+    OPTION_INJECT, OPTION_FAULT, OPTION_POLICY, OPTION_CONTROL,
 };
 
 static const struct option long_options[] = {
@@ -33,6 +35,10 @@ static const struct option long_options[] = {
     {"no-vdso", no_argument, NULL, OPTION_NO_VDSO},
     {"no-aslr", no_argument, NULL, OPTION_NO_ASLR},
     {"deny", required_argument, NULL, OPTION_DENY},
+    {"inject", required_argument, NULL, OPTION_INJECT},
+    {"fault", required_argument, NULL, OPTION_FAULT},
+    {"policy", required_argument, NULL, OPTION_POLICY},
+    {"control", required_argument, NULL, OPTION_CONTROL},
     {"memory", required_argument, NULL, OPTION_MEMORY},
     {"cpus", required_argument, NULL, OPTION_CPUS},
     {"host-cpus", required_argument, NULL, OPTION_HOST_CPUS},
@@ -97,6 +103,12 @@ static const char usage[] =
     "                                (while it runs, SIGUSR2 to this program turns trapping off, SIGUSR1 on)\n"
     "      --no-vdso                 no vDSO: reading the clock is a system call, and so is traced\n"
     "      --deny NAME[=ERRNO|end]   refuse this call (EPERM or ERRNO) without asking the guest kernel, or end the sandbox\n"
+    "      --policy VERB:CALLS[:WORD]...  what becomes of these calls: allow, deny[=ERROR], kill, end, ask[=TIME]; also by\n"
+    "                                path=PATTERN or address=PATTERN (docs/policy.md); the first rule that fits decides\n"
+    "      --inject CALLS:WORD...    tamper with these calls: error=, retval=, signal=, delay_enter=, delay_exit=,\n"
+    "                                poke_enter=@argN=HEX, poke_exit=, when=FIRST[..LAST][+STEP]\n"
+    "      --fault CALLS[:WORD]...   the same, with ENOSYS if nothing else is said\n"
+    "      --control PATH            listen on this socket for `trapline control`: change rules, answer questions, attach\n"
     "      --toggle N                switch between trapped and direct every N records (a test)\n"
     "\n"
     "Looking inside:\n"
@@ -114,8 +126,12 @@ static const char usage[] =
 
 void string_list_add(struct string_list *list, const char *item)
 {
-    list->items = must_realloc(list->items, (list->count + 1) * sizeof *list->items);
-    list->items[list->count++] = item;
+    const char **items = must_alloc((list->count + 1) * sizeof *items); /* the old ones may be a copy's too */
+
+    if (list->count)
+        memcpy(items, list->items, list->count * sizeof *items);
+    items[list->count++] = item;
+    list->items = items;
 }
 
 char *string_list_join(const struct string_list *list, char separator)
@@ -167,6 +183,19 @@ static const char *parse_deny(const char *text)
     return word;
 }
 
+/* Checked now, made into a rule when the sandbox is. */
+static void add_rule(struct run_options *o, const char *kind, const char *text)
+{
+    struct rule_list scratch = {0};
+    const char *line = must_format("%s %s", kind, text);
+    const char *wrong = rule_add_line(&scratch, line);
+
+    if (wrong)
+        fail(EXIT_LAUNCHER, "--%s %s: %s", kind, text, wrong);
+    rule_list_free(&scratch);
+    string_list_add(&o->rules, line);
+}
+
 static double parse_seconds(const char *text)
 {
     char *end;
@@ -191,6 +220,10 @@ static void parse_one(struct run_options *o, int code)
     case OPTION_NO_ASLR: o->no_aslr = true; break;
     case OPTION_CLOCK: o->virtual_clock = parse_clock(optarg); break;
     case OPTION_DENY: string_list_add(&o->denied, parse_deny(optarg)); break;
+    case OPTION_INJECT: add_rule(o, "inject", optarg); break;
+    case OPTION_FAULT: add_rule(o, "fault", optarg); break;
+    case OPTION_POLICY: add_rule(o, "policy", optarg); break;
+    case OPTION_CONTROL: o->control = optarg; break;
     case OPTION_MEMORY: require("--memory", optarg, value_memory(optarg, &o->memory)); break;
     case OPTION_CPUS: require("--cpus", optarg, value_number(optarg, 1, CPUS_MAX, &o->cpus)); break;
     case OPTION_HOST_CPUS: require("--host-cpus", optarg, value_number(optarg, 1, CPUS_MAX, &o->host_cpus)); break;
@@ -219,9 +252,11 @@ static void check_together(const struct run_options *o)
 {
     if (o->workdir && o->workdir[0] != '/')
         fail(EXIT_LAUNCHER, "--workdir %s: not an absolute path", o->workdir);
-    if (o->no_trap && (o->trace || o->last || o->trace_binary || o->denied.count || o->toggle))
+    bool traps = o->trace || o->last || o->trace_binary || o->denied.count || o->rules.count || o->toggle;
+
+    if (o->no_trap && traps)
         fail(EXIT_LAUNCHER, "--no-trap leaves nothing to trace or deny");
-    if (o->machine == MACHINE_QEMU && (o->trace || o->last || o->trace_binary || o->denied.count || o->toggle))
+    if (o->machine == MACHINE_QEMU && (traps || o->control))
         fail(EXIT_LAUNCHER, "--machine qemu runs without the hypervisor, which alone traces and denies calls");
     if (o->machine == MACHINE_QEMU && o->host_cpus > 1)
         fail(EXIT_LAUNCHER, "--host-cpus is for the hypervisor's machine; --machine qemu has --cpus");

@@ -21,6 +21,8 @@ struct run_options {
     const char *trace_out;        /* text, NULL: standard error */
     const char *trace_binary;     /* raw records are saved here too; NULL: not */
     struct string_list denied;    /* "NR:ERRNO" or "NR:end" */
+    struct string_list rules;     /* lines for rule_add_line(), in their order */
+    const char *control;          /* path of the socket to listen on; NULL: none */
     uint64_t memory;              /* bytes of the sandbox; 0: not said, root_archive() decides */
     uint32_t cpus;                /* of the sandbox */
     uint32_t host_cpus;           /* of the machine that the hypervisor gets */
