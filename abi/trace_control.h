@@ -121,7 +121,10 @@ struct trace_answer {
 
 #define TRACE_ANSWER_KILL INT64_MIN
 
-/* CHANNEL_ASK's payload: a call that waits for an answer.  Nothing that it points to was looked at yet. */
+/*
+ * CHANNEL_ASK's payload: a call that waits for an answer, and behind it items (abi/capture.h, CAPTURE_OBSERVED) of what its
+ * arguments point to at the moment: another thread may change that before the call uses it.
+ */
 struct trace_question {
     uint32_t ticket;
     uint32_t pid, tid;

@@ -43,7 +43,7 @@ static uint8_t *header_sector; /* a sector's room each */
 static uint8_t *piece;
 static struct mailbox_read planned; /* what goes into `piece` */
 static uint32_t piece_at, piece_left;
-static uint8_t *command;       /* COMMAND_ORDER pages, made when the first one comes */
+static uint8_t *command;       /* COMMAND_ORDER pages while one is read and carried out */
 static bool command_due;       /* it is to be read */
 
 void channel_set_events(const struct channel_events *e)
@@ -157,8 +157,11 @@ static void events_tell(const struct mailbox_news *news, const struct channel_ma
         events->input();
     if (news->signal)
         events->signal(header->signal);
-    if (news->command)
+    if (news->command) {
         command_answer(events->command(command, header->command_size));
+        page_free(command, COMMAND_ORDER);
+        command = NULL; /* the launcher sends no further one before this answer */
+    }
 }
 
 static void poll_expired(struct hv_timer *t)

@@ -10,6 +10,7 @@
 
 #include "tools/commands.h"
 #include "tools/manifest.h"
+#include "tools/control.h"
 #include "tools/message.h"
 #include "tools/payload.h"
 #include "tools/session.h"
@@ -150,6 +151,17 @@ static void start_single(struct session *s, struct run_options *o)
     bytes_free(&root);
 }
 
+static void open_control(struct session *s)
+{
+    const char **names = must_alloc(s->sandbox_count * sizeof *names);
+
+    if (!s->machine->has_mailbox)
+        fail(EXIT_LAUNCHER, "--control: this machine has no hypervisor to be told anything");
+    for (size_t i = 0; i < s->sandbox_count; i++)
+        names[i] = s->sandboxes[i].name;
+    s->server = control_open(s->options->control, &s->machine->mailbox, names, s->sandbox_count);
+}
+
 int command_run(int argc, char **argv)
 {
     struct run_options options;
@@ -168,7 +180,10 @@ int command_run(int argc, char **argv)
         start_single(&session, &options);
     if (options.tty)
         terminal_raw();
+    if (options.control)
+        open_control(&session);
     int status = session_run(&session);
+    control_close(session.server);
     for (size_t i = 0; i < session.sandbox_count; i++)
         trace_view_free(session.sandboxes[i].trace);
     return status;

@@ -23,7 +23,7 @@ static size_t find_magic(const uint8_t *data, size_t n)
 
 static bool header_is_sane(const struct channel_frame *h)
 {
-    return h->type >= CHANNEL_HELLO && h->type <= CHANNEL_BYE && h->length <= CHANNEL_FRAME_MAX;
+    return h->type >= CHANNEL_HELLO && h->type < CHANNEL_TYPE_COUNT && h->length <= CHANNEL_FRAME_MAX;
 }
 
 void frame_reader_feed(struct frame_reader *r, const void *data, size_t n)

@@ -87,6 +87,15 @@ void mailbox_set_size(struct mailbox *m, unsigned rows, unsigned columns)
     publish(m);
 }
 
+uint32_t mailbox_command(struct mailbox *m, const void *command, size_t n)
+{
+    memcpy(m->map + CHANNEL_COMMAND_OFFSET, command, n);
+    m->header.command_size = (uint32_t)n;
+    m->header.command_count++;
+    publish(m);
+    return m->header.command_count;
+}
+
 void mailbox_credit(struct mailbox *m, uint64_t consumed)
 {
     if (consumed >= m->consumed && consumed <= m->header.stdin_head)

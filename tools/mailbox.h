@@ -22,7 +22,7 @@ struct mailbox {
 #define MAILBOX_CYLINDER (16u * 63u * 512u)
 #define MAILBOX_CYLINDERS 1024u
 #define MAILBOX_SIZE (MAILBOX_CYLINDERS * MAILBOX_CYLINDER)
-#define MAILBOX_USED (CHANNEL_RING_OFFSET + CHANNEL_RING_SIZE)
+#define MAILBOX_USED (CHANNEL_COMMAND_OFFSET + CHANNEL_COMMAND_MAX)
 
 void mailbox_create(struct mailbox *m);
 size_t mailbox_space(const struct mailbox *m);                   /* bytes of input that fit now */
@@ -31,6 +31,8 @@ void mailbox_end_input(struct mailbox *m);
 void mailbox_signal(struct mailbox *m, int number);
 void mailbox_set_trap(struct mailbox *m, bool on);
 void mailbox_set_size(struct mailbox *m, unsigned rows, unsigned columns);
+/* The next command (n <= CHANNEL_COMMAND_MAX), when the one before was answered: its number in the answer. */
+uint32_t mailbox_command(struct mailbox *m, const void *command, size_t n);
 void mailbox_credit(struct mailbox *m, uint64_t consumed); /* from the other side: checked */
 
 #endif

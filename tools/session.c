@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tools/control.h"
 #include "tools/message.h"
 
 #define GRACE_NS 2000000000LL /* for an emulator to end by itself when its sandbox has */
@@ -20,7 +21,7 @@
 #define INPUT_PIECE 65536u
 
 enum slot { SLOT_SIGNALS, SLOT_INPUT, SLOT_OUT, SLOT_ERR, SLOT_EMULATOR, SLOT_PORTS, SLOT_GUEST_LOG = SLOT_PORTS + PORT_COUNT,
-            SLOT_COUNT };
+            SLOT_CONTROL, SLOT_COUNT = SLOT_CONTROL + CONTROL_SLOTS };
 
 int64_t now_ns(void)
 {
@@ -162,6 +163,7 @@ static void fill_slots(const struct session *s, struct pollfd *p, int signals)
         p[SLOT_PORTS + i].events = POLLIN | (port_wants_output(s, i) ? POLLOUT : 0);
     }
     p[SLOT_GUEST_LOG].fd = full ? -1 : s->machine->guest_log;
+    control_fill(s->server, &p[SLOT_CONTROL]);
 }
 
 static void serve_slots(struct session *s, const struct pollfd *p)
@@ -184,6 +186,7 @@ static void serve_slots(struct session *s, const struct pollfd *p)
     }
     if (p[SLOT_GUEST_LOG].revents)
         session_port_output(s, PORT_COUNT);
+    control_serve(s->server, &p[SLOT_CONTROL]);
 }
 
 /* Milliseconds until something is due; -1: nothing is. */

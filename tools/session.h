@@ -12,6 +12,7 @@
 #include "tools/machine.h"
 #include "tools/output.h"
 
+struct control;
 struct trace_view;
 
 #define LOG_KEPT_MAX (64u << 10) /* bytes of each kernel's log that are kept for a crash */
@@ -41,6 +42,7 @@ struct session {
     struct session_sandbox *sandboxes;
     size_t sandbox_count;
     struct output out, err;     /* ours */
+    struct control *server;     /* of --control; NULL: nobody may say anything */
     FILE *trace_binary;         /* NULL: raw records are not saved */
     struct frame_reader frames; /* machines with a mailbox */
     struct bytes control;       /* QEMU alone: an unfinished line of the control port */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/log.h"
+#include "tools/control.h"
 #include "tools/message.h"
 #include "tools/session.h"
 #include "tools/symbols.h"
@@ -96,6 +97,7 @@ static void event_frame(void *context, const struct channel_frame *h, const uint
     struct session *s = context;
     struct channel_exit end;
     struct channel_hello hello;
+    struct channel_done done;
     uint64_t consumed;
 
     if (h->sandbox >= s->sandbox_count)
@@ -133,6 +135,15 @@ static void event_frame(void *context, const struct channel_frame *h, const uint
         if (h->length >= sizeof end) {
             memcpy(&end, payload, sizeof end);
             session_end(s, b, end.kind, end.value);
+        }
+        break;
+    case CHANNEL_ASK:
+        control_question(s->server, h->sandbox, payload, h->length);
+        break;
+    case CHANNEL_DONE:
+        if (h->length >= sizeof done) {
+            memcpy(&done, payload, sizeof done);
+            control_done(s->server, done.command, done.error);
         }
         break;
     case CHANNEL_BYE:

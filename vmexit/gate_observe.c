@@ -14,8 +14,7 @@
 #define USER_START PAGE_SIZE
 #define USER_END (1ULL << 47)
 #define ITEM_FIRST 64u  /* bytes of any object */
-#define ITEM_LONGEST 256u /* of one that looks like a text */
-#define ITEMS_MAX (6 * (sizeof(struct capture_item) + ITEM_LONGEST))
+#define ITEM_LONGEST GATE_OBSERVED_TEXT_MAX
 #define INT80_VECTOR 0x80u
 #define IDT_GATE_SIZE 16u
 #define GATE_PRESENT_RING3 0xe0u
@@ -54,7 +53,7 @@ static size_t observe(struct vcpu *v, uint64_t address, struct capture_item *ite
     return ALIGN_UP(sizeof *item + n, (size_t)8);
 }
 
-static size_t observe_all(struct vcpu *v, const uint64_t args[6], uint8_t *items)
+size_t gate_observe(struct vcpu *v, const uint64_t args[6], uint8_t *items)
 {
     size_t used = 0;
 
@@ -88,8 +87,8 @@ void gate_name_doors(struct vcpu *v)
 void record_entry_observed(struct vcpu *v, struct gate_task *t, const struct trace_entry_body *body, unsigned flags,
                            unsigned sessions)
 {
-    uint8_t items[ITEMS_MAX] aligned_to(8);
-    size_t used = observe_all(v, body->args, items);
+    uint8_t items[GATE_OBSERVED_MAX] aligned_to(8);
+    size_t used = gate_observe(v, body->args, items);
     struct trace_record *r = record_begin(v, t, TRACE_ENTRY, flags | TRACE_OBSERVED, sizeof *r + sizeof *body + used);
 
     memcpy(r->body, body, sizeof *body);
@@ -98,6 +97,6 @@ void record_entry_observed(struct vcpu *v, struct gate_task *t, const struct tra
     t->open = CALL_OPEN;
     t->nr = body->nr;
     t->sequence = r->sequence;
-    if (!v->exits->gate.doors_named)
+    if (!v->exits->gate.capture && !v->exits->gate.doors_named)
         gate_name_doors(v);
 }

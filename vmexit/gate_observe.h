@@ -9,6 +9,12 @@
 
 struct vcpu;
 
+#define GATE_OBSERVED_TEXT_MAX 256u /* bytes of an object that looks like a text */
+#define GATE_OBSERVED_MAX (6 * (sizeof(struct capture_item) + GATE_OBSERVED_TEXT_MAX))
+
+/* Items of what a call's arguments point to, 8-byte aligned; the bytes of `items` (GATE_OBSERVED_MAX) that were used. */
+size_t gate_observe(struct vcpu *v, const uint64_t args[6], uint8_t *items);
+
 /* An entry record with what the arguments point to, for these sessions; `flags` beside TRACE_OBSERVED. */
 void record_entry_observed(struct vcpu *v, struct gate_task *t, const struct trace_entry_body *body, unsigned flags,
                            unsigned sessions);

@@ -120,7 +120,7 @@ static struct trace_record *record_begin_shared(struct vcpu *v, const struct gat
 
 void record_entry_body(struct vcpu *v, struct gate_task *t, const struct trace_entry_body *body, unsigned flags)
 {
-    if (!v->exits->gate.capture) {
+    if (!v->exits->gate.capture || (flags & TRACE_OBSERVED)) {
         record_entry_observed(v, t, body, flags, t->sessions);
         return;
     }

@@ -74,7 +74,7 @@ static inline void record_entry(struct vcpu *v, uint64_t return_rip, bool answer
         return;
     if (unlikely(t->open != CALL_NONE))
         record_half(v, t);
-    if (unlikely(!g->capture)) {
+    if (unlikely(!g->capture || answered)) { /* nobody copies what it points to */
         const struct trace_entry_body body = {
             (uint32_t)v->regs[REG_RAX],
             {v->regs[REG_RDI], v->regs[REG_RSI], v->regs[REG_RDX], v->regs[10], v->regs[8], v->regs[9]},

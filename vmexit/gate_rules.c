@@ -19,6 +19,7 @@
 #include "lib/string.h"
 #include "lib/x86.h"
 #include "vmexit/gate_config.h"
+#include "vmexit/gate_observe.h"
 #include "vmexit/gate_path.h"
 #include "vmexit/state.h"
 
@@ -115,7 +116,7 @@ static void entry_record(struct vcpu *v, struct gate_task *t, const struct trace
     t->nr = body->nr;
     if (g->config->sessions && !sessions) {
         t->open = CALL_SKIPPED;
-    } else if (keep && g->capture) {
+    } else if (keep && g->capture && !(flags & TRACE_OBSERVED)) {
         t->more->entry = *body;
         t->more->tsc = v->exits->exit_tsc;
         t->sequence = __atomic_fetch_add(g->sequence, 1, __ATOMIC_RELAXED);
@@ -285,18 +286,23 @@ static enum exit_outcome call_ask(struct vcpu *v, struct gate_task *t, const str
 {
     struct gate *g = &v->exits->gate;
     struct gate_vm *shared = &v->vm->exits->gate;
-    struct trace_question q = {.tid = t->tid, .pid = t->pid, .nr = facts->field[TRACE_FIELD_NR]};
+    struct {
+        struct trace_question q;
+        uint8_t items[GATE_OBSERVED_MAX];
+    } asked = {.q = {.tid = t->tid, .pid = t->pid, .nr = facts->field[TRACE_FIELD_NR]}};
+    struct trace_question *q = &asked.q;
 
-    memcpy(q.args, &facts->field[TRACE_FIELD_ARG], sizeof q.args);
+    memcpy(q->args, &facts->field[TRACE_FIELD_ARG], sizeof q->args);
+    size_t items = gate_observe(v, q->args, asked.items);
     spin_lock(&shared->lock);
-    q.ticket = t->more->ticket = ++shared->tickets;
+    q->ticket = t->more->ticket = ++shared->tickets;
     g->asked = t;
     g->ask_default = r->result;
     __atomic_store_n(&g->asking, true, __ATOMIC_RELAXED);
     spin_unlock(&shared->lock);
     hv_timer_arm(&g->ask_timer, tsc_read() + (uint64_t)r->ask_ms * (tsc_hz() / 1000));
     this_cpu()->next_deadline = 0; /* the loop looks before it enters */
-    channel_send_of(v->vm->number, CHANNEL_ASK, 0, &q, sizeof q);
+    channel_send_of(v->vm->number, CHANNEL_ASK, 0, &asked, sizeof *q + items);
     return EXIT_RETRY;
 }
 
@@ -330,6 +336,14 @@ static bool ends_here(const struct gate *g, const struct judgement *j)
     if (needs_guest(j->rule))
         return !g->capture;
     return j->rule->action == TRACE_ACT_RESULT || j->rule->action == TRACE_ACT_END;
+}
+
+/* Does the guest kernel see it, but not what it points to? */
+static bool never_happens(const struct judgement *j)
+{
+    if (j->answered)
+        return j->verdict == TRACE_ANSWER_KILL;
+    return j->rule && (j->rule->action == TRACE_ACT_KILL || j->rule->action == TRACE_ACT_RESULT);
 }
 
 static enum exit_outcome call_end(struct vcpu *v)
@@ -383,7 +397,7 @@ enum exit_outcome gate_rules_run(struct vcpu *v, uint64_t next_rip, bool from_us
     memcpy(body.args, &facts.field[TRACE_FIELD_ARG], sizeof body.args);
     unsigned sessions = sessions_wanting(g->config, &facts, &keep);
     if (!call) { /* what must be judged cannot be: refused, not let through */
-        entry_record(v, t, &body, sessions, false, TRACE_ANSWERED);
+        entry_record(v, t, &body, sessions, false, TRACE_ANSWERED | TRACE_OBSERVED);
         return call_answer_with(v, t, next_rip, -ENOMEM);
     }
     j.answered = answer_take(v, call, &j.verdict);
@@ -391,8 +405,8 @@ enum exit_outcome gate_rules_run(struct vcpu *v, uint64_t next_rip, bool from_us
         j.rule = rule_find(g->config, call, &facts);
     if (j.rule && j.rule->action == TRACE_ACT_ASK)
         return call_ask(v, t, j.rule, &facts);
-    bool here = ends_here(g, &j);
-    entry_record(v, t, &body, sessions, keep && !here, here ? TRACE_ANSWERED : 0);
+    entry_record(v, t, &body, sessions, keep,
+                 ends_here(g, &j) ? TRACE_ANSWERED | TRACE_OBSERVED : never_happens(&j) ? TRACE_OBSERVED : 0);
     checks_begin(g, call, &body);
     return carry_out(v, t, &j, next_rip);
 }
@@ -416,7 +430,7 @@ long gate_rules_changed(struct vcpu *v)
     memcpy(body.args, &facts.field[TRACE_FIELD_ARG], sizeof body.args);
     unsigned sessions = sessions_wanting(g->config, &facts, &keep);
     long refusal = call ? refusal_of(rule_find(g->config, call, &facts)) : -ENOMEM;
-    entry_record(v, t, &body, sessions, false, refusal ? TRACE_ANSWERED : 0);
+    entry_record(v, t, &body, sessions, false, refusal ? TRACE_ANSWERED | TRACE_OBSERVED : 0);
     if (!refusal)
         checks_begin(g, call, &body);
     return refusal;
