@@ -1,0 +1,245 @@
+#!/usr/bin/env python3
+"""Tampering and policy: what rules make of a program's calls, before it starts and while it runs.
+
+usage: policy.py [--build DIR] [NAME...]
+
+Ends with a line "N passed, M failed"; exit status 1 if one failed.
+"""
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUSYBOX = "/bin/busybox"
+
+
+class Failed(Exception):
+    pass
+
+
+def expect(condition, what):
+    if not condition:
+        raise Failed(what)
+
+
+class Runner:
+    def __init__(self, build):
+        self.trapline = os.path.join(build, "trapline")
+
+    def __call__(self, rules, *program, status=0, stdin=b"", options=()):
+        """Run with --trace; (standard output, trace and standard error)."""
+        done = subprocess.run([self.trapline, "run", "--machine", "bochs", "--trace", "--timeout", "60", *options, *rules, "--", *program],
+                              input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=90)
+        text = done.stderr.decode(errors="replace")
+        expect(done.returncode == status, f"status {done.returncode}, not {status}: {text[-400:]}")
+        return done.stdout.decode(errors="replace"), text
+
+    def refused(self, *rules):
+        done = subprocess.run([self.trapline, "run", *rules, "--", BUSYBOX, "true"], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=30)
+        expect(done.returncode == 125, f"{rules}: status {done.returncode}")
+        return done.stderr.decode()
+
+
+def shell(script):
+    return [BUSYBOX, "sh", "-c", script]
+
+
+def error(run):
+    _, text = run(["--inject", "mkdir:error=EROFS"], BUSYBOX, "mkdir", "/tmp/a", status=1)
+    expect('mkdir("/tmp/a", 0777) = -1 EROFS (Read-only file system) (DENIED)' in text, text[-400:])
+
+
+def fault_is_enosys(run):
+    _, text = run(["--fault", "mkdir"], BUSYBOX, "mkdir", "/tmp/a", status=1)
+    expect("-1 ENOSYS (Function not implemented) (DENIED)" in text, text[-400:])
+
+
+def retval(run):
+    out, _ = run(["--inject", "getuid:retval=1234"], BUSYBOX, "id", "-u")
+    expect(out == "1234\n", out)
+
+
+def signal(run):
+    _, text = run(["--inject", "mkdir:signal=USR1"], BUSYBOX, "mkdir", "/tmp/a", status=128 + 10)
+    expect(re.search(r"mkdir\(.*\) = 0.*\n.*--- SIGUSR1", text), "the call was to happen, then the signal: " + text[-400:])
+
+
+def signal_with_error(run):
+    _, text = run(["--inject", "mkdir:error=EINTR:signal=CHLD"], BUSYBOX, "mkdir", "/tmp/a", status=1)
+    expect("= -1 EINTR" in text and "(DENIED)" not in text, "it went through the kernel, which did nothing: " + text[-400:])
+
+
+def delays(run):
+    _, text = run(["--inject", "mkdir:delay_enter=30ms:delay_exit=40ms"], BUSYBOX, "mkdir", "/tmp/a")
+    took = float(re.search(r"mkdir\(.*<([\d.]+)>", text)[1])
+    expect(0.07 <= took < 5, f"it took {took} s")
+
+
+def poke_enter(run):
+    out, _ = run(["--inject", "write:poke_enter=@arg2=58595a"], BUSYBOX, "echo", "hello")
+    expect(out == "XYZlo\n", out)
+
+
+def poke_exit(run):
+    out, _ = run(["--inject", "read && arg0==0:poke_exit=@arg2=414243:when=1"], BUSYBOX, "cat", stdin=b"hello\n")
+    expect(out == "ABClo\n", out)
+
+
+def when(run):
+    script = "for i in 1 2 3 4 5 6; do mkdir /tmp/$i; done; ls /tmp"
+    rule = ["--inject", "mkdir:error=EIO:when=2..5+2"]
+    out, _ = run(rule, *shell(script)) # each mkdir is a process of its own, whose first call it is
+    expect(out.split() == ["1", "2", "3", "4", "5", "6"], out)
+    out, _ = run(rule, BUSYBOX, "mkdir", "/tmp/1", "/tmp/2", "/tmp/3", "/tmp/4", "/tmp/5", "/tmp/6", status=1)
+    text = run(rule, BUSYBOX, "mkdir", "/tmp/1", "/tmp/2", "/tmp/3", "/tmp/4", "/tmp/5", "/tmp/6", status=1)[1]
+    failed = re.findall(r'mkdir\("/tmp/(\d)".*= -1 EIO', text)
+    expect(failed == ["2", "4"], f"{failed}")
+
+
+def arguments(run):
+    _, text = run(["--policy", "deny=EACCES:openat && arg2&0x1"], *shell("echo x >/tmp/a; cat /tmp/a; ls /"), options=["--last"])
+    expect(re.search(r'openat\(AT_FDCWD, "/tmp/a", O_WRONLY.* = -1 EACCES', text), "opening for writing was to be denied")
+    expect(re.search(r'openat\(AT_FDCWD, "/".* = 3', text), "opening for reading was to be allowed")
+
+
+def path_by_what_is_consumed(run):
+    _, text = run(["--policy", "deny=EACCES:open,openat:path=/etc/pass*"], *shell("cat /etc/passwd; cat /etc/group"), status=0,
+                  options=["--add", "/etc/passwd", "--add", "/etc/group"])
+    expect('"/etc/passwd", O_RDONLY) = -1 EACCES (Permission denied) <' in text, text[-600:])
+    expect('"/etc/group", O_RDONLY) = 3' in text, text[-600:])
+
+
+def kill(run):
+    _, text = run(["--policy", "kill:mkdir"], *shell("mkdir /tmp/a; ls /tmp; exit 5"), status=5)
+    expect(re.search(r"\[\d+\] \+\+\+ killed by SIGKILL \+\+\+", text), "no process was killed")
+    expect(not re.search(r'"a"', text), "the folder was made")
+
+
+def kill_by_path(run):
+    _, text = run(["--policy", "kill:execve:path=*/forbidden"], *shell("/tmp/forbidden; exit 6"), status=6)
+    expect("killed by SIGKILL" in text, text[-400:])
+
+
+def end(run):
+    _, text = run(["--policy", "end:mkdir"], *shell("mkdir /tmp/a; exit 5"), status=128 + 31)
+    expect("is forbidden" in text, text[-400:])
+
+
+def first_rule_decides(run):
+    out, _ = run(["--policy", "allow:chmod && arg1==0x1c0", "--policy", "deny:chmod"],
+                 *shell("chmod 700 /tmp && echo yes; chmod 755 /tmp || echo no"))
+    expect(out == "yes\nno\n", out)
+
+
+def a_mistake_is_told(run):
+    for rule, word in ((["--policy", "forbid:mkdir"], "forbid"), (["--policy", "deny:nosuchcall"], "nosuchcall"),
+                       (["--inject", "mkdir"], "inject"), (["--inject", "mkdir:error=EWHAT"], "EWHAT"),
+                       (["--inject", "mkdir:poke_enter=@arg9=00"], "@arg"), (["--policy", "ask:mkdir:path=/x"], "path="),
+                       (["--policy", "deny:result<0"], "arguments"), (["--inject", "mkdir:signal=NOPE"], "NOPE")):
+        text = run.refused(*rule)
+        expect(word in text and text.count("\n") == 1, f"{rule}: {text}")
+
+
+class Live:
+    """A sandbox that runs with a control socket, and somebody who hears its questions."""
+
+    def __init__(self, run, directory, rules, script):
+        self.run, self.path = run, os.path.join(directory, "control")
+        self.box = subprocess.Popen([run.trapline, "run", "--machine", "bochs", "--timeout", "60", "--control", self.path, *rules, "--",
+                                     *shell(script)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        deadline = time.time() + 20
+        while not os.path.exists(self.path) and time.time() < deadline:
+            time.sleep(0.05)
+        self.listener = subprocess.Popen([run.trapline, "control", self.path, "questions"], stdout=subprocess.PIPE)
+
+    def say(self, *words, stdin=b"", status=0):
+        done = subprocess.run([self.run.trapline, "control", self.path, *words], input=stdin, stderr=subprocess.PIPE, timeout=30)
+        expect(done.returncode == status, f"{words}: status {done.returncode}: {done.stderr.decode()}")
+        return done.stderr.decode()
+
+    def question(self):
+        line = self.listener.stdout.readline().decode()
+        match = re.match(r"question (\d+) sandbox 0 \[\d+\] (.*)$", line)
+        expect(match, f"no question: {line}")
+        return match.groups()
+
+    def end(self, status):
+        out, err = self.box.communicate(timeout=90)
+        self.listener.wait(timeout=10)
+        expect(self.box.returncode == status, f"status {self.box.returncode}, not {status}: {err.decode()[-300:]}")
+        return out.decode(), err.decode()
+
+
+def asked(run):
+    with tempfile.TemporaryDirectory() as d:
+        live = Live(run, d, ["--policy", "ask=30s:mkdir"], "mkdir /tmp/a; mkdir /tmp/b; mkdir /tmp/c; ls /tmp")
+        for answer, path in (("allow", "/tmp/a"), ("deny=EROFS", "/tmp/b"), ("kill", "/tmp/c")):
+            ticket, call = live.question()
+            expect(call == f'mkdir("{path}", 0777)', call)
+            live.say("answer", ticket, answer)
+        live.say("answer", "999", "allow", status=1)
+        out, err = live.end(0)
+        expect(out == "a\n" and "Read-only file system" in err, out + err)
+
+
+def asked_in_vain(run):
+    out, err = run(["--policy", "ask=200ms:mkdir"], *shell("mkdir /tmp/a; ls /tmp"))
+    expect(out == "" and "nobody listens" in err and "EPERM" in err, out + err[-300:])
+
+
+def changed_live(run):
+    script = "until [ -e /tmp/a ]; do mkdir /tmp/a 2>/dev/null; sleep 0.1; done; while mkdir /tmp/b 2>/dev/null; do rmdir /tmp/b; sleep 0.1; done; echo done"
+    with tempfile.TemporaryDirectory() as d:
+        live = Live(run, d, ["--policy", "deny:mkdir"], script)
+        time.sleep(0.5)
+        live.say("rules", stdin=b"# nothing is forbidden any more\n")
+        time.sleep(0.5)
+        live.say("rules", stdin=b"policy deny=ENOSPC:mkdir,mkdirat\ninject getpid:retval=1\n")
+        out, _ = live.end(0)
+        expect(out == "done\n", out)
+
+
+def mistakes_live(run):
+    with tempfile.TemporaryDirectory() as d:
+        live = Live(run, d, [], "sleep 2")
+        expect("forbid" in live.say("rules", stdin=b"policy forbid:mkdir\n", status=1), "the mistake was not named")
+        expect("nosuch" in live.say("rules", "nosuch", stdin=b"", status=1), "the sandbox was not named")
+        expect("none of" in live.say("whatever", status=1), "the command was not named")
+        live.say("trap", "off")
+        live.say("trap", "on")
+        live.end(0)
+
+
+CASES = [error, fault_is_enosys, retval, signal, signal_with_error, delays, poke_enter, poke_exit, when, arguments,
+         path_by_what_is_consumed, kill, kill_by_path, end, first_rule_decides, a_mistake_is_told, asked, asked_in_vain,
+         changed_live, mistakes_live]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--build", default=os.path.join(TOP, "build"))
+    parser.add_argument("names", nargs="*")
+    options = parser.parse_args()
+    run, passed, failed = Runner(os.path.abspath(options.build)), 0, 0
+    for case in CASES:
+        if options.names and case.__name__ not in options.names:
+            continue
+        started = time.time()
+        try:
+            case(run)
+            passed += 1
+            print(f"ok   {case.__name__} ({time.time() - started:.1f} s)", flush=True)
+        except (Failed, subprocess.TimeoutExpired) as wrong:
+            failed += 1
+            print(f"     {case.__name__}: {wrong}\nFAIL {case.__name__}", flush=True)
+    print(f"tests/run/policy: {passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
