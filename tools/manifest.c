@@ -256,9 +256,11 @@ static const char *take_section(struct parser *p, char *line)
     m->sections[m->count++] = (struct manifest_section){.name = must_format("%s", name), .line = p->line,
                                                         .weight = WEIGHT_DEFAULT, .options = *p->defaults};
     struct run_options *o = &section_at_hand(p)->options;
-    o->environment = o->added = o->denied = (struct string_list){0};
+    o->environment = o->added = o->denied = o->rules = (struct string_list){0};
     for (size_t i = 0; i < p->defaults->denied.count; i++)
         string_list_add(&o->denied, p->defaults->denied.items[i]);
+    for (size_t i = 0; i < p->defaults->rules.count; i++)
+        string_list_add(&o->rules, p->defaults->rules.items[i]);
     memset(p->key_lines, 0, sizeof p->key_lines);
     return NULL;
 }

@@ -17,9 +17,9 @@
 
 /* A rule while it is read: everything but the program, whose size is not known before. */
 struct draft {
-    struct trace_rule rule;
     struct bytes data; /* the pattern or the bytes to poke */
     struct trace_program *program;
+    struct trace_rule rule;
 };
 
 /* The next of the words that `:` separates, NULL at the end; cuts the text. */

@@ -126,12 +126,8 @@ static const char usage[] =
 
 void string_list_add(struct string_list *list, const char *item)
 {
-    const char **items = must_alloc((list->count + 1) * sizeof *items); /* the old ones may be a copy's too */
-
-    if (list->count)
-        memcpy(items, list->items, list->count * sizeof *items);
-    items[list->count++] = item;
-    list->items = items;
+    list->items = must_realloc(list->items, (list->count + 1) * sizeof *list->items);
+    list->items[list->count++] = item;
 }
 
 char *string_list_join(const struct string_list *list, char separator)
