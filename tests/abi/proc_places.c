@@ -152,7 +152,7 @@ static void grow_beyond(void)
 
 static void grow_far(void)
 {
-    grow_to(64 << 20, 15000);
+    grow_to(32 << 20, 6000);
 }
 
 /* A mapping stands in the stack's way: the gap of 256 pages below the stack stays free. */
