@@ -190,7 +190,7 @@ static int set_number(struct socket *s, int name, int value)
     case SO_BUF_LOCK:
         if (value & ~SOCK_BUF_LOCK_MASK)
             return -EINVAL;
-        s->buffer_locks = (uint8_t)value;
+        s->buffer_locks = value;
         return 0;
     case SO_BINDTOIFINDEX:
         return value < 0 ? -EINVAL : value ? -ENODEV : 0;
@@ -257,13 +257,13 @@ static void tell_timeout(struct answer *a, uint64_t ns)
 static void tell_peer(struct socket *s, struct answer *a)
 {
     a->size = sizeof a->peer;
-    spin_lock(&s->lock);
+    socket_lock(s);
     a->peer = (struct ucred){s->peer_pid, UINT32_MAX, UINT32_MAX};
     if (s->peer_pid) {
         a->peer.uid = s->peer_cred.euid;
         a->peer.gid = s->peer_cred.egid;
     }
-    spin_unlock(&s->lock);
+    socket_unlock(s);
 }
 
 /* <linux/sock_diag.h> SK_MEMINFO_*: received, its limit, sent, its limit, ..., drops. */
@@ -287,61 +287,53 @@ static void tell_cookie(struct socket *s, struct answer *a)
     a->wide = __atomic_load_n(&s->cookie, __ATOMIC_RELAXED);
 }
 
+/* Those that are a word of the socket. */
+static const struct word_option {
+    uint8_t name, offset;
+} word_options[] = {
+    {SO_TYPE, offsetof(struct socket, type)},
+    {SO_PROTOCOL, offsetof(struct socket, protocol)},
+    {SO_SNDBUF, offsetof(struct socket, send_buffer)},
+    {SO_RCVBUF, offsetof(struct socket, receive_buffer)},
+    {SO_RCVLOWAT, offsetof(struct socket, receive_low)},
+    {SO_PRIORITY, offsetof(struct socket, priority)},
+    {SO_MARK, offsetof(struct socket, mark)},
+    {SO_PEEK_OFF, offsetof(struct socket, peek_offset)},
+    {SO_INCOMING_CPU, offsetof(struct socket, incoming_cpu)},
+    {SO_BUF_LOCK, offsetof(struct socket, buffer_locks)},
+};
+_Static_assert(offsetof(struct socket, cookie) < 256, "offsets fit into a byte");
+
 static int tell_number(struct socket *s, int name, struct answer *a)
 {
+    for (size_t n = 0; n < ARRAY_SIZE(word_options); n++) {
+        if (word_options[n].name == name) {
+            a->number = __atomic_load_n((int32_t *)(void *)((char *)s + word_options[n].offset), __ATOMIC_RELAXED);
+            return 0;
+        }
+    }
     switch (name) {
-    case SO_TYPE:
-        a->number = s->type;
-        break;
     case SO_DOMAIN:
         a->number = s->ops->family;
-        break;
-    case SO_PROTOCOL:
-        a->number = s->protocol;
-        break;
+        return 0;
     case SO_ERROR:
         a->number = -socket_take_error(s);
-        break;
+        return 0;
     case SO_ACCEPTCONN:
         a->number = s->ops->is_listening(s);
-        break;
-    case SO_SNDBUF:
-        a->number = (int32_t)s->send_buffer;
-        break;
-    case SO_RCVBUF:
-        a->number = (int32_t)s->receive_buffer;
-        break;
-    case SO_RCVLOWAT:
-        a->number = s->receive_low;
-        break;
+        return 0;
     case SO_SNDLOWAT:
         a->number = 1;
-        break;
-    case SO_PRIORITY:
-        a->number = s->priority;
-        break;
-    case SO_MARK:
-        a->number = s->mark;
-        break;
-    case SO_PEEK_OFF:
-        a->number = s->peek_offset;
-        break;
-    case SO_INCOMING_CPU:
-        a->number = s->incoming_cpu;
-        break;
-    case SO_BUF_LOCK:
-        a->number = s->buffer_locks;
-        break;
+        return 0;
     case SO_REUSEPORT:
     case SO_ZEROCOPY:
     case SO_BINDTOIFINDEX:
     case SO_BSDCOMPAT:
     case SO_RESERVE_MEM:
-        break; /* always 0 */
+        return 0; /* always 0 */
     default:
         return -ENOPROTOOPT;
     }
-    return 0;
 }
 
 static int tell_option(struct socket *s, int name, struct answer *a)
@@ -390,10 +382,10 @@ static int get_peer_groups(struct socket *s, user_ptr value, uint32_t room, user
 {
     struct cred peer;
 
-    spin_lock(&s->lock);
+    socket_lock(s);
     bool known = s->peer_pid;
     peer = s->peer_cred;
-    spin_unlock(&s->lock);
+    socket_unlock(s);
     if (!known)
         return -ENODATA;
     uint32_t size = peer.group_count * (uint32_t)sizeof peer.groups[0];

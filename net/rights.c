@@ -154,13 +154,13 @@ static void visit_messages(struct unix_socket *u, visit_fn *visit, void *context
     struct unix_message *m;
     struct unix_socket *waiting;
 
-    spin_lock(&u->socket.lock);
+    socket_lock(&u->socket);
     TAILQ_FOREACH(m, &u->queue, link)
     if (m->rights)
         visit(m, context);
     TAILQ_FOREACH(waiting, &u->pending, pending_link)
     visit_messages(waiting, visit, context); /* these have none waiting at them: two levels */
-    spin_unlock(&u->socket.lock);
+    socket_unlock(&u->socket);
 }
 
 static void take_off_reference(struct unix_message *m, void *context)

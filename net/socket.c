@@ -28,7 +28,7 @@ void socket_init(struct socket *s, const struct socket_ops *ops, int type)
 {
     s->refs = 1;
     s->ops = ops;
-    s->type = (uint16_t)type;
+    s->type = type;
     wait_queue_init(&s->readable);
     wait_queue_init(&s->writable);
     s->send_buffer = s->receive_buffer = BUFFER_DEFAULT;
@@ -50,12 +50,22 @@ void socket_put(struct socket *s)
         s->ops->free(s);
 }
 
-void socket_attach(struct socket *s, struct file *f, uint64_t inode_number)
+void socket_lock(struct socket *s)
 {
     spin_lock(&s->lock);
+}
+
+void socket_unlock(struct socket *s)
+{
+    spin_unlock(&s->lock);
+}
+
+void socket_attach(struct socket *s, struct file *f, uint64_t inode_number)
+{
+    socket_lock(s);
     s->file = f;
     s->inode_number = inode_number;
-    spin_unlock(&s->lock);
+    socket_unlock(s);
 }
 
 void socket_release(struct socket *s)

@@ -82,7 +82,7 @@ struct socket_ops {
 struct socket {
     uint32_t refs; /* atomic */
     const struct socket_ops *ops;
-    uint16_t type, protocol;
+    int32_t type, protocol;
     struct spinlock lock;       /* what the family says it guards, and the fields marked (lock) */
     struct file *file;          /* its open file, not counted; NULL: none yet, or gone (lock) */
     uint64_t inode_number;      /* of that file */
@@ -94,7 +94,7 @@ struct socket {
     /* Options: each one word, read without a lock. */
     uint32_t flags; /* atomic: SOCKET_* */
     uint32_t send_buffer, receive_buffer;
-    uint8_t buffer_locks; /* SO_BUF_LOCK */
+    int32_t buffer_locks; /* SO_BUF_LOCK */
     int32_t receive_low;
     int32_t peek_offset;                          /* -1: off */
     uint64_t receive_timeout_ns, send_timeout_ns; /* WAIT_FOREVER: none; 0: does not wait */
@@ -143,6 +143,9 @@ void socket_put(struct socket *s);
 void socket_attach(struct socket *s, struct file *f, uint64_t inode_number);
 void socket_release(struct socket *s);
 
+/* Out of line: one place, so that the lock checker takes all sockets' locks for one class. */
+void socket_lock(struct socket *s);
+void socket_unlock(struct socket *s);
 int socket_take_error(struct socket *s);              /* -errno, once; 0: none */
 void socket_tell_all(struct socket *s);               /* its state changed: both queues */
 bool socket_is_shut(const struct socket *s, int how); /* SHUT_RD or SHUT_WR */

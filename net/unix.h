@@ -16,7 +16,6 @@
 #define NET_UNIX_H
 
 #include <bsd/sys/queue.h>
-#include <bsd/sys/tree.h>
 
 #include "net/rights.h"
 #include "net/socket.h"
@@ -68,9 +67,9 @@ struct unix_socket {
     struct waiter relay;                   /* on the peer's `room`, so that our writers hear of it; lock */
     struct mutex read_lock, bind_lock;
 
-    struct unix_address *address;  /* NULL: unnamed.  Set once, with bind_lock; release, acquire */
-    struct file *node;             /* of a path: counted.  Set before `address` */
-    RB_ENTRY(unix_socket) by_name; /* names lock, as the rest of this group */
+    struct unix_address *address;    /* NULL: unnamed.  Set once, with bind_lock; release, acquire */
+    struct file *node;               /* of a path: counted.  Set before `address` */
+    LIST_ENTRY(unix_socket) by_name; /* names lock, as the rest of this group */
     TAILQ_ENTRY(unix_socket) all_link;
     bool named;
 

@@ -129,27 +129,27 @@ int unix_create(int type, int protocol, struct socket **out)
 
 struct unix_socket *unix_peer_get(struct unix_socket *u)
 {
-    spin_lock(&u->socket.lock);
+    socket_lock(&u->socket);
     struct unix_socket *peer = u->peer ? unix_get(u->peer) : NULL;
-    spin_unlock(&u->socket.lock);
+    socket_unlock(&u->socket);
     return peer;
 }
 
 void unix_lock_two(struct unix_socket *a, struct unix_socket *b)
 {
     if (a == b || !b) {
-        spin_lock(&a->socket.lock);
+        socket_lock(&a->socket);
         return;
     }
-    spin_lock(a < b ? &a->socket.lock : &b->socket.lock);
-    spin_lock(a < b ? &b->socket.lock : &a->socket.lock);
+    socket_lock(a < b ? &a->socket : &b->socket);
+    socket_lock(a < b ? &b->socket : &a->socket);
 }
 
 void unix_unlock_two(struct unix_socket *a, struct unix_socket *b)
 {
-    spin_unlock(&a->socket.lock);
+    socket_unlock(&a->socket);
     if (b && a != b)
-        spin_unlock(&b->socket.lock);
+        socket_unlock(&b->socket);
 }
 
 static void set_state(struct unix_socket *u, enum unix_state state)
@@ -169,11 +169,11 @@ int unix_pair(struct socket *a, struct socket *b)
     struct unix_socket *ends[] = {unix_of(a), unix_of(b)};
 
     for (int n = 0; n < 2; n++) { /* nobody else knows them yet */
-        spin_lock(&ends[n]->socket.lock);
+        socket_lock(&ends[n]->socket);
         ends[n]->peer = unix_get(ends[!n]);
         socket_set_peer_current(&ends[n]->socket);
         set_state(ends[n], UNIX_CONNECTED);
-        spin_unlock(&ends[n]->socket.lock);
+        socket_unlock(&ends[n]->socket);
     }
     return 0;
 }
@@ -186,14 +186,14 @@ int unix_listen(struct socket *s, int backlog)
 
     if (!__atomic_load_n(&u->address, __ATOMIC_ACQUIRE))
         return -EINVAL;
-    spin_lock(&s->lock);
+    socket_lock(s);
     bool refused = u->state == UNIX_CONNECTED;
     if (!refused) {
         __atomic_store_n(&u->backlog, (uint32_t)backlog, __ATOMIC_RELAXED);
         set_state(u, UNIX_LISTENING);
         socket_set_peer_current(s); /* what those who connect are told of their peer */
     }
-    spin_unlock(&s->lock);
+    socket_unlock(s);
     if (refused)
         return -EINVAL;
     wake_all(&u->room);
@@ -225,13 +225,13 @@ static int may_connect(const struct unix_socket *listener, const struct unix_soc
 /* All three at once; `end` is new, and known to nobody but us. */
 static void join(struct unix_socket *u, struct unix_socket *end, struct unix_socket *listener)
 {
-    spin_lock(&end->socket.lock);
+    socket_lock(&end->socket);
     end->peer = unix_get(u);
     socket_set_peer_current(&end->socket);
     end->node = listener->node ? net_hooks->file_get(listener->node) : NULL;
     __atomic_store_n(&end->address, unix_address_get(listener->address), __ATOMIC_RELEASE);
     set_state(end, UNIX_CONNECTED);
-    spin_unlock(&end->socket.lock);
+    socket_unlock(&end->socket);
     socket_copy_peer(&u->socket, &listener->socket);
     __atomic_store_n(&u->peer, unix_get(end), __ATOMIC_RELEASE);
     set_state(u, UNIX_CONNECTED);
@@ -299,13 +299,13 @@ int unix_connect_stream(struct socket *s, struct socket_address *a, bool may_wai
 
 static struct unix_socket *take_pending(struct unix_socket *listener)
 {
-    spin_lock(&listener->socket.lock);
+    socket_lock(&listener->socket);
     struct unix_socket *u = TAILQ_FIRST(&listener->pending);
     if (u) {
         TAILQ_REMOVE(&listener->pending, u, pending_link);
         __atomic_store_n(&listener->queue_length, listener->queue_length - 1, __ATOMIC_RELAXED);
     }
-    spin_unlock(&listener->socket.lock);
+    socket_unlock(&listener->socket);
     return u;
 }
 
@@ -353,18 +353,18 @@ int unix_shutdown(struct socket *s, int how)
         return -EINVAL;
     unsigned bits = how == SHUT_RDWR ? BIT(SHUT_RD) | BIT(SHUT_WR) : BIT(how);
     unsigned peer_bits = how == SHUT_RDWR ? bits : BIT(!how);
-    spin_lock(&s->lock);
+    socket_lock(s);
     set_shutdown(u, bits);
     struct unix_socket *peer = u->peer ? unix_get(u->peer) : NULL;
-    spin_unlock(&s->lock);
+    socket_unlock(s);
     socket_tell_all(s);
     wake_all(&u->room);
     if (!peer)
         return 0;
     if (unix_is_connection(u)) {
-        spin_lock(&peer->socket.lock);
+        socket_lock(&peer->socket);
         set_shutdown(peer, peer_bits);
-        spin_unlock(&peer->socket.lock);
+        socket_unlock(&peer->socket);
         socket_tell_all(&peer->socket);
     }
     unix_put(peer);
@@ -382,11 +382,11 @@ static bool has_unread(const struct unix_socket *u)
 static void leave_peer(struct unix_socket *u, struct unix_socket *peer, bool reset)
 {
     if (unix_is_connection(u)) {
-        spin_lock(&peer->socket.lock);
+        socket_lock(&peer->socket);
         set_shutdown(peer, BIT(SHUT_RD) | BIT(SHUT_WR));
         if (reset)
             __atomic_store_n(&peer->socket.error, ECONNRESET, __ATOMIC_RELEASE);
-        spin_unlock(&peer->socket.lock);
+        socket_unlock(&peer->socket);
         socket_tell_all(&peer->socket);
     }
     unix_put(peer);
@@ -397,7 +397,7 @@ static void release(struct unix_socket *u, bool never_accepted)
     struct unix_socket *waiting;
 
     unix_unname(u);
-    spin_lock(&u->socket.lock);
+    socket_lock(&u->socket);
     __atomic_store_n(&u->dead, true, __ATOMIC_RELAXED);
     u->socket.file = NULL;
     set_shutdown(u, BIT(SHUT_RD) | BIT(SHUT_WR));
@@ -408,7 +408,7 @@ static void release(struct unix_socket *u, bool never_accepted)
     u->peer = NULL;
     bool reset = has_unread(u) || never_accepted;
     bool queued = !TAILQ_EMPTY(&u->queue);
-    spin_unlock(&u->socket.lock);
+    socket_unlock(&u->socket);
     wake_all(&u->room);
     if (peer)
         leave_peer(u, peer, reset);

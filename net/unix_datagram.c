@@ -49,9 +49,9 @@ static void forget_peer(struct unix_socket *u, struct unix_socket *old)
         return;
     unix_purge(u);
     wake_all(&u->room);
-    spin_lock(&old->socket.lock);
+    socket_lock(&old->socket);
     bool tell = !old->dead && old->peer == u;
-    spin_unlock(&old->socket.lock);
+    socket_unlock(&old->socket);
     if (tell) {
         __atomic_store_n(&old->socket.error, ECONNRESET, __ATOMIC_RELEASE);
         socket_tell_all(&old->socket);
@@ -79,10 +79,10 @@ static void leave_old_peer(struct unix_socket *u, struct unix_socket *old, bool 
     wake_all(&u->socket.writable);
     if (!same) {
         forget_peer(u, old);
-        spin_lock(&old->socket.lock);
+        socket_lock(&old->socket);
         if (!old->peer)
             __atomic_store_n(&old->state, UNIX_CLOSED, __ATOMIC_RELEASE);
-        spin_unlock(&old->socket.lock);
+        socket_unlock(&old->socket);
     }
     unix_put(old);
 }
@@ -114,7 +114,7 @@ int unix_connect_datagram(struct socket *s, struct socket_address *a, bool may_w
         if (!error)
             error = find_and_lock(u, a, &to);
     } else if (!error) {
-        spin_lock(&s->lock);
+        socket_lock(s);
     }
     if (error)
         return error;
@@ -151,12 +151,12 @@ static int lose_target(struct sending *x)
         unix_put(lost);
         return -EPIPE;
     }
-    spin_lock(&u->socket.lock);
+    socket_lock(&u->socket);
     if (u->peer == lost) {
         (void)change_peer(u, NULL);
         was_peer = true;
     }
-    spin_unlock(&u->socket.lock);
+    socket_unlock(&u->socket);
     if (was_peer)
         leave_old_peer(u, lost, false);
     unix_put(lost);
@@ -170,9 +170,9 @@ static int meet_full_queue(struct sending *x)
 
     if (x->patience.timeout_ns)
         return (int)unix_wait_for_room(x->to, &x->patience);
-    spin_lock(&u->socket.lock);
+    socket_lock(&u->socket);
     bool full = u->peer != x->to || unix_relay_if_full(u, x->to);
-    spin_unlock(&u->socket.lock);
+    socket_unlock(&u->socket);
     return full ? -EAGAIN : 0;
 }
 
@@ -184,7 +184,7 @@ static int try_deliver(struct sending *x)
     struct unix_socket *u = x->u, *to = x->to;
     int result = DELIVERED;
 
-    spin_lock(&to->socket.lock);
+    socket_lock(&to->socket);
     if (!may_send(u, to))
         result = -EPERM;
     else if (to->dead)
@@ -195,7 +195,7 @@ static int try_deliver(struct sending *x)
         result = QUEUE_FULL;
     else
         message_enqueue(to, x->m);
-    spin_unlock(&to->socket.lock);
+    socket_unlock(&to->socket);
     return result;
 }
 
@@ -352,10 +352,10 @@ static long wait_and_find(struct unix_socket *u, struct socket_message *to, stru
     do {
         mutex_lock(&u->read_lock);
         error = socket_take_error(&u->socket);
-        spin_lock(&u->socket.lock);
+        socket_lock(&u->socket);
         uint32_t seen = u->arrivals;
         *out = error ? NULL : find_message(u, to->flags & MSG_PEEK, skip);
-        spin_unlock(&u->socket.lock);
+        socket_unlock(&u->socket);
         if (*out)
             return 0;
         mutex_unlock(&u->read_lock);
@@ -372,11 +372,11 @@ static void take_message(struct unix_socket *u, struct unix_message *m, struct s
 
     if (unlikely(has_rights))
         rights_lock();
-    spin_lock(&u->socket.lock);
+    socket_lock(&u->socket);
     message_unlink(u, m);
     if (u->socket.peek_offset >= 0)
         u->socket.peek_offset = MAX(u->socket.peek_offset - (int32_t)m->length, 0);
-    spin_unlock(&u->socket.lock);
+    socket_unlock(&u->socket);
     if (unlikely(has_rights)) {
         rights_land(m->rights);
         rights_unlock();

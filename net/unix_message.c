@@ -9,8 +9,9 @@
 #include "lib/string.h"
 #include "net/unix.h"
 
-#define INLINE_MAX (2048 - offsetof(struct unix_message, bytes)) /* the largest size of mem_alloc's below whole pages  \
-                                                                  */
+#define INLINE_MAX                                                                                                     \
+    (2048 - offsetof(struct unix_message, bytes)) /* the largest size of mem_alloc's below whole pages                 \
+                                                   */
 
 /* What Linux 6.1 counts: struct sk_buff, and what lies behind the linear part of its bytes. */
 #define COUNTED_HEAD    256u
@@ -188,11 +189,11 @@ void unix_purge(struct unix_socket *u)
 
     mutex_lock(&u->read_lock);
     rights_lock();
-    spin_lock(&u->socket.lock);
+    socket_lock(&u->socket);
     u->urgent = NULL;
     __atomic_store_n(&u->queue_length, 0, __ATOMIC_RELAXED);
     TAILQ_CONCAT(&gone, &u->queue, link);
-    spin_unlock(&u->socket.lock);
+    socket_unlock(&u->socket);
     rights_unlock();
     mutex_unlock(&u->read_lock);
     messages_discard(&gone);

@@ -1,7 +1,7 @@
 /*
  * Names of AF_UNIX sockets: paths, which are nodes of the file system found by their inode, and abstract ones, which
- * are bytes.  One tree has both: by key of the node (0: abstract), type, bytes.  A socket is in it from bind to
- * release, with the names lock.
+ * are bytes.  One hash has both: by key of the node (0: abstract), type, bytes.  A socket is in it from bind to
+ * release; the names lock guards it, and the list of all sockets.
  */
 #include <asm/errno.h>
 
@@ -11,60 +11,46 @@
 #include "net/unix.h"
 
 #define PATH_OFFSET     offsetof(struct sockaddr_un, sun_path)
+#define BUCKET_BITS     9
+#define BUCKETS         BIT(BUCKET_BITS)
 #define AUTOBIND_DIGITS 5
 #define AUTOBIND_NAMES  0x100000u
 
 struct name_key {
     uintptr_t node; /* 0: abstract, then the rest counts */
     int type;
-    uint32_t length;
-    const struct sockaddr_un *name;
+    const struct unix_address *address;
 };
 
-RB_HEAD(name_tree, unix_socket);
-
 static struct spinlock names_lock = SPINLOCK_INIT;
-static struct name_tree names = RB_INITIALIZER(names);
+static LIST_HEAD(, unix_socket) names[BUCKETS];
 static TAILQ_HEAD(, unix_socket) all = TAILQ_HEAD_INITIALIZER(all);
 
-static struct name_key key_of(const struct unix_socket *u)
+static uint32_t bucket_of(const struct name_key *key)
 {
-    if (u->node)
-        return (struct name_key){.node = net_hooks->node_key(u->node)};
-    return (struct name_key){.type = u->socket.type, .length = u->address->length, .name = &u->address->name};
+    uint64_t hash = key->node ? key->node : (uint64_t)key->type;
+
+    for (uint32_t n = 0; !key->node && n < key->address->length; n++)
+        hash = hash * 31 + key->address->bytes[n];
+    return (uint32_t)((hash * 0x9e3779b97f4a7c15ULL) >> (64 - BUCKET_BITS));
 }
 
-static int key_compare(const struct name_key *a, const struct name_key *b)
+static bool has_name(const struct unix_socket *u, const struct name_key *key)
 {
-    if (a->node != b->node)
-        return a->node < b->node ? -1 : 1;
-    if (a->type != b->type)
-        return a->type - b->type;
-    if (a->length != b->length)
-        return a->length < b->length ? -1 : 1;
-    return a->name ? memcmp(a->name, b->name, a->length) : 0;
+    if (u->node || key->node)
+        return u->node && net_hooks->node_key(u->node) == key->node;
+    return u->socket.type == key->type && u->address->length == key->address->length &&
+           !memcmp(u->address->bytes, key->address->bytes, key->address->length);
 }
-
-static int name_compare(struct unix_socket *a, struct unix_socket *b)
-{
-    struct name_key x = key_of(a), y = key_of(b);
-
-    return key_compare(&x, &y);
-}
-
-RB_GENERATE_INTERNAL(name_tree, unix_socket, by_name, name_compare, static __attribute__((unused)))
 
 static struct unix_socket *find_locked(const struct name_key *key)
 {
-    struct unix_socket *u = RB_ROOT(&names);
+    struct unix_socket *u;
 
-    while (u) {
-        struct name_key here = key_of(u);
-        int order = key_compare(key, &here);
-        if (!order)
-            break;
-        u = order < 0 ? RB_LEFT(u, by_name) : RB_RIGHT(u, by_name);
-    }
+    assert_held(&names_lock);
+    LIST_FOREACH(u, &names[bucket_of(key)], by_name)
+    if (has_name(u, key))
+        break;
     return u;
 }
 
@@ -135,26 +121,23 @@ int unix_name(struct socket *s, bool of_peer, struct socket_address *out)
 
 /* --- giving names --- */
 
-/* The names lock held: u has this name from here on, whose references it takes over. */
-static void set_name(struct unix_socket *u, struct unix_address *a, struct file *node)
+/* u has this name from here on, and takes over the references: unless it is an abstract one that is taken. */
+static int set_name(struct unix_socket *u, struct unix_address *a, struct file *node)
 {
-    assert_held(&names_lock);
-    u->node = node;
-    __atomic_store_n(&u->address, a, __ATOMIC_RELEASE);
-    RB_INSERT(name_tree, &names, u);
-    u->named = true;
-}
-
-static int bind_abstract(struct unix_socket *u, struct unix_address *a)
-{
-    struct name_key key = {.type = u->socket.type, .length = a->length, .name = &a->name};
+    struct name_key key = {.node = node ? net_hooks->node_key(node) : 0, .type = u->socket.type, .address = a};
+    int error = 0;
 
     spin_lock(&names_lock);
-    bool taken = find_locked(&key);
-    if (!taken)
-        set_name(u, a, NULL);
+    if (find_locked(&key)) {
+        error = -EADDRINUSE;
+    } else {
+        u->node = node;
+        __atomic_store_n(&u->address, a, __ATOMIC_RELEASE);
+        LIST_INSERT_HEAD(&names[bucket_of(&key)], u, by_name);
+        u->named = true;
+    }
     spin_unlock(&names_lock);
-    return taken ? -EADDRINUSE : 0;
+    return error;
 }
 
 /* Linux makes the node first and looks then whether the socket has a name already: so it is with the errors. */
@@ -171,10 +154,7 @@ static int bind_path(struct unix_socket *u, struct unix_address *a)
         net_hooks->file_put(node);
         return -EINVAL;
     }
-    spin_lock(&names_lock);
-    set_name(u, a, node);
-    spin_unlock(&names_lock);
-    return 0;
+    return set_name(u, a, node); /* nobody else has that node */
 }
 
 int unix_check_address(const struct socket_address *a)
@@ -210,7 +190,7 @@ int unix_bind(struct socket *s, struct socket_address *a)
     if (is_path)
         error = bind_path(u, address);
     else
-        error = u->address ? -EINVAL : bind_abstract(u, address);
+        error = u->address ? -EINVAL : set_name(u, address, NULL);
     mutex_unlock(&u->bind_lock);
     if (error)
         unix_address_put(address);
@@ -229,7 +209,7 @@ static int autobind_locked(struct unix_socket *u)
         return -ENOMEM;
     for (uint32_t n = 0; n < AUTOBIND_NAMES && error; n++) {
         (void)format(a->name.sun_path + 1, AUTOBIND_DIGITS + 1, "%05x", (number + n) % AUTOBIND_NAMES);
-        error = bind_abstract(u, a);
+        error = set_name(u, a, NULL);
         task_relax();
     }
     if (error)
@@ -277,9 +257,12 @@ static int find_path(struct socket_address *a, int type, struct unix_socket **ou
 
 int unix_find(struct socket_address *a, int type, struct unix_socket **out)
 {
+    struct unix_address key = {.length = a->length};
+
     if (a->un.sun_path[0])
         return find_path(a, type, out);
-    *out = find(&(struct name_key){.type = type, .length = a->length, .name = &a->un});
+    memcpy(key.bytes, a->bytes, a->length);
+    *out = find(&(struct name_key){.type = type, .address = &key});
     return *out ? 0 : -ECONNREFUSED;
 }
 
@@ -297,7 +280,7 @@ void unix_unname(struct unix_socket *u)
     spin_lock(&names_lock);
     TAILQ_REMOVE(&all, u, all_link);
     if (u->named)
-        RB_REMOVE(name_tree, &names, u);
+        LIST_REMOVE(u, by_name);
     u->named = false;
     spin_unlock(&names_lock);
 }

@@ -50,11 +50,11 @@ unsigned unix_poll_stream(struct socket *s, struct poll_table *t)
 /* May we send to the peer, or shall we hear of it when we may? */
 static bool peer_has_room(struct unix_socket *u)
 {
-    spin_lock(&u->socket.lock);
+    socket_lock(&u->socket);
     struct unix_socket *peer = u->peer;
     bool full = peer && __atomic_load_n(&peer->peer, __ATOMIC_RELAXED) != u && unix_queue_is_full(peer) &&
                 unix_relay_if_full(u, peer);
-    spin_unlock(&u->socket.lock);
+    socket_unlock(&u->socket);
     return !full;
 }
 
@@ -75,26 +75,26 @@ static int unread(struct unix_socket *u)
     const struct unix_message *m;
     uint32_t n = 0;
 
-    spin_lock(&u->socket.lock);
+    socket_lock(&u->socket);
     TAILQ_FOREACH(m, &u->queue, link)
     {
         n += message_left(m);
         if (!unix_is_connection(u))
             break;
     }
-    spin_unlock(&u->socket.lock);
+    socket_unlock(&u->socket);
     return (int)n;
 }
 
 /* Does the next read begin at the urgent byte, or behind one that was read? */
 static bool is_at_mark(struct unix_socket *u)
 {
-    spin_lock(&u->socket.lock);
+    socket_lock(&u->socket);
     const struct unix_message *m = TAILQ_FIRST(&u->queue);
     bool at = m && m == u->urgent;
     if (m && !message_left(m))
         at = !u->urgent || TAILQ_NEXT(m, link) == u->urgent;
-    spin_unlock(&u->socket.lock);
+    socket_unlock(&u->socket);
     return at;
 }
 

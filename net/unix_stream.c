@@ -23,7 +23,7 @@ static int deliver(struct unix_socket *peer, struct unix_message *m, bool urgent
 {
     message_lock_rights(m);
     bool has_rights = m->rights;
-    spin_lock(&peer->socket.lock);
+    socket_lock(&peer->socket);
     bool closed = peer->dead || (peer->socket.shutdown & BIT(SHUT_RD));
     if (!closed) {
         message_enqueue(peer, m);
@@ -32,7 +32,7 @@ static int deliver(struct unix_socket *peer, struct unix_message *m, bool urgent
     }
     if (urgent && !closed && peer->socket.file)
         net_hooks->file_urgent(peer->socket.file);
-    spin_unlock(&peer->socket.lock);
+    socket_unlock(&peer->socket);
     if (has_rights)
         rights_unlock();
     if (closed) {
@@ -251,9 +251,9 @@ static bool consume(struct reading *r, struct unix_message *m, size_t n)
     m->consumed += (uint32_t)n;
     if (message_left(m))
         return false;
-    spin_lock(&u->socket.lock);
+    socket_lock(&u->socket);
     message_unlink(u, m);
-    spin_unlock(&u->socket.lock);
+    socket_unlock(&u->socket);
     message_free(m);
     return joined;
 }
@@ -278,10 +278,10 @@ static long read_messages(struct reading *r)
     bool more;
 
     do {
-        spin_lock(&u->socket.lock);
+        socket_lock(&u->socket);
         r->seen = u->arrivals;
         m = find_bytes(r, before ? TAILQ_NEXT(before, link) : TAILQ_FIRST(&u->queue));
-        spin_unlock(&u->socket.lock);
+        socket_unlock(&u->socket);
         if (!m) {
             more = !before && wait_for_bytes(r, &error);
             continue;
@@ -306,7 +306,7 @@ static long receive_urgent(struct unix_socket *u, struct socket_message *to)
     bool peek = to->flags & MSG_PEEK;
 
     mutex_lock(&u->read_lock);
-    spin_lock(&u->socket.lock);
+    socket_lock(&u->socket);
     struct unix_message *m = socket_has(&u->socket, SOCKET_OOB_INLINE) ? NULL : u->urgent;
     if (m && !peek) {
         u->urgent = NULL;
@@ -316,7 +316,7 @@ static long receive_urgent(struct unix_socket *u, struct socket_message *to)
             TAILQ_INSERT_TAIL(&gone, before, link);
         }
     }
-    spin_unlock(&u->socket.lock);
+    socket_unlock(&u->socket);
     long result = m ? 1 : -EINVAL;
     if (m && message_copy(m, m->consumed, MIN(to->data->remaining, 1UL), to->data))
         result = -EFAULT;
