@@ -92,6 +92,9 @@ static void print_value(struct decoder *d, int64_t result)
     case RESULT_SIGNAL:
         print_result_signal(d);
         break;
+    case RESULT_MESSAGES:
+        print_result_messages(d);
+        break;
     case RESULT_SCHED_POLICY:
         out(d, "%lld (", (long long)result);
         print_sched_policy(d, (uint64_t)result);

@@ -246,8 +246,8 @@ void print_buffer_in(struct decoder *d, uint64_t value)
 
 void print_buffer_out(struct decoder *d, uint64_t value)
 {
-    if (call_succeeded(d))
-        print_bytes(d, MEMORY_OUT, value, (uint64_t)d->call->result, false);
+    if (call_succeeded(d)) /* recv with MSG_TRUNC says more than it stores */
+        print_bytes(d, MEMORY_OUT, value, MIN((uint64_t)d->call->result, d->call->args[d->index + 1]), false);
     else
         out_address(d, value);
 }
@@ -260,14 +260,10 @@ void print_bytes_out(struct decoder *d, uint64_t value)
         out_address(d, value);
 }
 
-/*
- * [{iov_base="...", iov_len=N}, ...]; of what a call stores, only as much as its result says.  With `foreign` the memory
- * is another process's: only its addresses are known.
- */
-static void print_iov(struct decoder *d, uint64_t address, enum memory which, bool foreign)
+void out_iov(struct decoder *d, const struct iov_view *view)
 {
-    uint64_t count = d->call->args[d->index + 1];
-    uint64_t left = call_succeeded(d) ? (uint64_t)d->call->result : 0;
+    uint64_t address = view->address, count = view->count, left = view->stored;
+    enum memory which = view->which;
     struct {
         uint64_t base, length;
     } segment;
@@ -288,13 +284,19 @@ static void print_iov(struct decoder *d, uint64_t address, enum memory which, bo
         uint64_t n = which == MEMORY_IN ? segment.length : MIN(segment.length, left);
         left -= MIN(n, left);
         out(d, "{iov_base=");
-        if (foreign || (which == MEMORY_OUT && !call_succeeded(d)))
+        if (view->foreign || (which == MEMORY_OUT && !call_succeeded(d)))
             out_address(d, segment.base);
         else
             print_bytes(d, which, segment.base, n, false);
         out(d, ", iov_len=%llu}", (unsigned long long)segment.length);
     }
     out(d, "]");
+}
+
+static void print_iov(struct decoder *d, uint64_t address, enum memory which, bool foreign)
+{
+    out_iov(d, &(struct iov_view){.address = address, .count = d->call->args[d->index + 1], .which = which,
+                                  .stored = call_succeeded(d) ? (uint64_t)d->call->result : 0, .foreign = foreign});
 }
 
 void print_iov_in(struct decoder *d, uint64_t value)

@@ -48,6 +48,18 @@ static void print_lock(struct decoder *d, uint64_t address, bool stored)
     out(d, "}");
 }
 
+static void print_owner(struct decoder *d, uint64_t address, bool stored)
+{
+    static const struct name types[] = {NAME(F_OWNER_TID), NAME(F_OWNER_PID), NAME(F_OWNER_PGRP), NAME_END};
+    struct f_owner_ex o;
+
+    if (stored ? !fetch_out(d, address, &o, sizeof o) : !fetch_in(d, address, &o, sizeof o))
+        return;
+    out(d, "{type=");
+    out_name(d, types, (uint32_t)o.type, "F_OWNER_???");
+    out(d, ", pid=%d}", o.pid);
+}
+
 void print_fcntl_arg(struct decoder *d, uint64_t value)
 {
     switch ((uint32_t)d->call->args[1]) {
@@ -68,6 +80,12 @@ void print_fcntl_arg(struct decoder *d, uint64_t value)
         break;
     case F_GETLK: case F_OFD_GETLK:
         print_lock(d, value, true);
+        break;
+    case F_SETOWN_EX:
+        print_owner(d, value, false);
+        break;
+    case F_GETOWN_EX:
+        print_owner(d, value, true);
         break;
     case F_SETSIG:
         out_signal(d, value);
@@ -101,6 +119,14 @@ void print_result_fcntl(struct decoder *d)
         out(d, "%#llx (%s ", result, d->call->args[1] == F_GETFD ? "flags" : "seals");
         out_flags(d, d->call->args[1] == F_GETFD ? descriptor_flags : seals, result, "???");
         out(d, ")");
+        break;
+    case F_GETSIG:
+        out(d, "%llu", result);
+        if (result) {
+            out(d, " (");
+            out_signal(d, result);
+            out(d, ")");
+        }
         break;
     default:
         out(d, "%lld", (long long)d->call->result);

@@ -10,6 +10,8 @@
 
 #define STRING_SHOWN 32u /* bytes of a string, elements of an array, as strace does */
 
+struct ucred;
+
 struct decoder {
     const struct decode_call *call;
     const struct syscall_row *row;
@@ -46,6 +48,22 @@ bool call_succeeded(const struct decoder *d);
 /* Read a struct that the call has stored, or print the address and return false. */
 bool fetch_out(struct decoder *d, uint64_t address, void *to, size_t n);
 bool fetch_in(struct decoder *d, uint64_t address, void *to, size_t n);
+
+/*
+ * A struct iovec array: [{iov_base="...", iov_len=N}, ...].  Of what a call stores (MEMORY_OUT), only the first `stored`
+ * bytes.  `foreign`: the memory is another process's, only its addresses are known.
+ */
+struct iov_view {
+    uint64_t address, count;
+    enum memory which;
+    uint64_t stored;
+    bool foreign;
+};
+void out_iov(struct decoder *d, const struct iov_view *view);
+/* A socket's address of `length` bytes; SOL_*; {pid=, uid=, gid=}. */
+void out_socket_address(struct decoder *d, enum memory which, uint64_t address, int32_t length);
+void out_socket_level(struct decoder *d, uint32_t level);
+void out_ucred(struct decoder *d, const struct ucred *u);
 
 /* Names of values: the last entry has no name. */
 struct name {
@@ -96,6 +114,7 @@ void print_result_prctl(struct decoder *d);
 void print_result_personality(struct decoder *d);
 void print_result_ioprio(struct decoder *d);
 void print_result_signal(struct decoder *d);
+void print_result_messages(struct decoder *d);
 void print_sigreturn(struct decoder *d);
 
 #endif

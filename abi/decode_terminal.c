@@ -6,6 +6,7 @@
 #include <asm/ioctls.h>
 #include <asm/termios.h>
 #include <linux/ioctl.h>
+#include <linux/sockios.h>
 
 #ifndef FIONREAD
 #define FIONREAD 0x541b
@@ -22,7 +23,8 @@ void print_ioctl_cmd(struct decoder *d, uint64_t value)
         NAME(TIOCGSID), NAME(TCGETS2), NAME(TIOCGPTN), NAME(TIOCSPTLCK), NAME(FIONCLEX), NAME(FIOCLEX), NAME(FIOASYNC),
         NAME(TIOCGPTPEER), {0x4b3a, "KDSETMODE"}, {0x4b33, "KDGKBTYPE"}, {0x5600, "VT_OPENQRY"},
         {0x5603, "VT_GETSTATE"}, {0x1260, "BLKGETSIZE"}, {0x80081272, "BLKGETSIZE64"}, {0x40049409, "FICLONE"},
-        {0x80045430, "TIOCGPTN"}, NAME_END};
+        {0x80045430, "TIOCGPTN"}, NAME(FIOSETOWN), NAME(SIOCSPGRP), NAME(FIOGETOWN), NAME(SIOCGPGRP), NAME(SIOCATMARK),
+        NAME_END};
     static const char *const directions[] = {"_IOC_NONE", "_IOC_WRITE", "_IOC_READ", "_IOC_READ|_IOC_WRITE"};
     uint32_t request = (uint32_t)value;
     const char *name = name_find(names, request);
@@ -129,9 +131,10 @@ void print_ioctl_arg(struct decoder *d, uint64_t value)
         print_winsize_at(d, value, false);
         break;
     case TIOCGPGRP: case TIOCGSID: case TIOCGETD: case TIOCGPTN: case FIONREAD: case TIOCOUTQ:
+    case FIOGETOWN: case SIOCGPGRP: case SIOCATMARK:
         print_int_at(d, value, true);
         break;
-    case TIOCSPGRP: case TIOCSETD: case FIONBIO: case FIOASYNC: case TIOCPKT: case TIOCSPTLCK:
+    case FIOSETOWN: case SIOCSPGRP: case TIOCSPGRP: case TIOCSETD: case FIONBIO: case FIOASYNC: case TIOCPKT: case TIOCSPTLCK:
         print_int_at(d, value, false);
         break;
     case TCSBRK: case TCSBRKP: case TIOCSCTTY: case TCFLSH: case TCXONC:

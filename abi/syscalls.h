@@ -39,6 +39,7 @@ enum syscall_result {
     RESULT_PERSONALITY,  /* hexadecimal, and its names */
     RESULT_IOPRIO,       /* a number, and its parts */
     RESULT_SIGNAL,       /* a number, and its name */
+    RESULT_MESSAGES,     /* a count, and the time that was left, or (Timeout) */
 };
 
 enum syscall_status { SYSCALL_UNASSIGNED, SYSCALL_none, SYSCALL_partial, SYSCALL_full };

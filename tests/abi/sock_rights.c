@@ -188,6 +188,7 @@ static void malformed(void)
     int pair[2], fd = -1, many[FDS_MAX] = {0};
     union control c;
     static char huge[200000];
+    uint64_t long_length = 1ULL << 40; /* not the longest: strace 6.1 loops for ever on that */
 
     make_pair(SOCK_DGRAM, pair);
     memset(&c, 0, sizeof c);
@@ -198,7 +199,7 @@ static void malformed(void)
     show_call(send_raw(pair[0], &c, 24));
     c.header.cmsg_len = 25;
     show_call(send_raw(pair[0], &c, 24));
-    memset(&c, 0xff, sizeof(size_t)); /* its length */
+    memcpy(&c, &long_length, sizeof long_length);
     show_call(send_raw(pair[0], &c, 24));
     memset(&c, 0, sizeof(size_t));
     c.header.cmsg_len = 16;

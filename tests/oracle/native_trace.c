@@ -29,6 +29,7 @@
 #define RANGE 4096u     /* bytes read at an argument */
 #define SIGNAL_FRAME 440u /* Linux's struct rt_sigframe on x86-64 */
 #define WORDS_DEEP 128u /* of them, words that are followed if they look like pointers */
+#define WORDS_DEEPER 8u /* the same where these point to */
 
 struct traced {
     pid_t tid;
@@ -74,17 +75,28 @@ static size_t add_item(struct traced *t, uint64_t address, uint16_t direction, s
     return (size_t)n;
 }
 
+/* What is at an address, and what its first words point to, and so on. */
+static void follow(struct traced *t, uint64_t address, uint16_t direction, unsigned words_deep, unsigned depth)
+{
+    uint64_t words[WORDS_DEEP];
+    size_t at = t->used;
+    size_t n = add_item(t, address, direction, RANGE);
+
+    memcpy(words, (uint8_t *)t->items + at + sizeof(struct capture_item), MIN(n, sizeof words));
+    for (size_t j = 0; depth && j < MIN(n / 8, words_deep) && t->used < ITEMS_MAX / 2; j++)
+        follow(t, words[j], direction, MIN(words_deep, WORDS_DEEPER), depth - 1);
+}
+
+/* Messages of sockets point to vectors, and these to bytes. */
+static unsigned depth_of(uint64_t nr)
+{
+    return nr == SYS_sendmsg || nr == SYS_recvmsg || nr == SYS_sendmmsg || nr == SYS_recvmmsg ? 2 : 1;
+}
+
 static void capture(struct traced *t, uint16_t direction)
 {
-    for (unsigned i = 0; i < 6; i++) {
-        uint64_t words[WORDS_DEEP];
-        size_t at = t->used;
-        size_t n = add_item(t, t->call.args[i], direction, RANGE);
-
-        memcpy(words, (uint8_t *)t->items + at + sizeof(struct capture_item), MIN(n, sizeof words));
-        for (size_t j = 0; j < MIN(n, sizeof words) / 8 && t->used < ITEMS_MAX / 2; j++)
-            add_item(t, words[j], direction, RANGE);
-    }
+    for (unsigned i = 0; i < 6; i++)
+        follow(t, t->call.args[i], direction, WORDS_DEEP, depth_of(t->call.nr));
 }
 
 static void on_syscall_stop(struct traced *t)

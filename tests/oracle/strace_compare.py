@@ -71,7 +71,11 @@ def mask(text, numbers):
     text = re.sub(r"\)\s+=\s", ") = ", text.replace(" <unfinished ...>)", ")"))
     text = re.sub(r"getrandom\(\"[^\"]*\"", 'getrandom("RANDOM"', text)
     text = re.sub(r"0x[0-9a-f]{4,}", "ADDR", text)
-    text = re.sub(r"st_ino=\d+", "st_ino=N", text)
+    text = re.sub(r"st_ino=\d+|socket:\[\d+\]", "st_ino=N", text)
+    text = re.sub(r"pid=\d+(, uid)", r"pid=P\1", text)
+    text = re.sub(r"cmsg_data={tv_sec=[^}]*}", "cmsg_data=T", text)
+    text = re.sub(r"(left {tv_sec=\d+, tv_nsec=)\d+", r"\1N", text)
+    text = re.sub(r'(sun_path=@")[0-9a-f]{5}"', r'\1AUTO"', text)  # a name that bind(2) chose
     text = re.sub(r"si_[us]time=\d+", "si_time=T", text)
     def number(match):
         return match.group(1) + "P" + str(numbers.get(match.group(2), "?"))
