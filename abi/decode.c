@@ -96,7 +96,10 @@ static void print_value(struct decoder *d, int64_t result)
         print_result_messages(d);
         break;
     case RESULT_SCHED_POLICY:
-        out(d, "%lld (", (long long)result);
+        out(d, "%lld", (long long)result);
+        if (result & ~7) /* with SCHED_RESET_ON_FORK, which has no name there */
+            break;
+        out(d, " (");
         print_sched_policy(d, (uint64_t)result);
         out(d, ")");
         break;

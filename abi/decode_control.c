@@ -1,5 +1,5 @@
 /*
- * Printers whose form depends on a command or operation: fcntl, prctl, arch_prctl, futex, wait.
+ * Printers whose form depends on a command or operation: fcntl, arch_prctl, futex, wait.
  */
 #include "abi/decode_internal.h"
 
@@ -7,12 +7,10 @@
 #include <asm/prctl.h>
 #include <linux/fcntl.h>
 #include <linux/futex.h>
-#include <linux/prctl.h>
 
 #include "lib/string.h"
 
 #define FUTEX_BITSET_ALL 0xffffffffu
-#define TASK_NAME_SIZE 16u
 
 static const struct name lock_types[] = {NAME(F_RDLCK), NAME(F_WRLCK), NAME(F_UNLCK), NAME_END};
 static const struct name descriptor_flags[] = {NAME(FD_CLOEXEC), NAME_END};
@@ -130,104 +128,6 @@ void print_result_fcntl(struct decoder *d)
         break;
     default:
         out(d, "%lld", (long long)d->call->result);
-    }
-}
-
-void print_prctl_op(struct decoder *d, uint64_t value)
-{
-    static const struct name names[] = {
-        NAME(PR_SET_PDEATHSIG), NAME(PR_GET_PDEATHSIG), NAME(PR_GET_DUMPABLE), NAME(PR_SET_DUMPABLE),
-        NAME(PR_GET_KEEPCAPS), NAME(PR_SET_KEEPCAPS), NAME(PR_GET_TIMING), NAME(PR_SET_TIMING), NAME(PR_SET_NAME),
-        NAME(PR_GET_NAME), NAME(PR_GET_SECCOMP), NAME(PR_SET_SECCOMP), NAME(PR_CAPBSET_READ), NAME(PR_CAPBSET_DROP),
-        NAME(PR_GET_TSC), NAME(PR_SET_TSC), NAME(PR_GET_SECUREBITS), NAME(PR_SET_SECUREBITS), NAME(PR_SET_TIMERSLACK),
-        NAME(PR_GET_TIMERSLACK), NAME(PR_SET_MM), NAME(PR_SET_CHILD_SUBREAPER), NAME(PR_GET_CHILD_SUBREAPER),
-        NAME(PR_SET_NO_NEW_PRIVS), NAME(PR_GET_NO_NEW_PRIVS), NAME(PR_GET_TID_ADDRESS), NAME(PR_SET_THP_DISABLE),
-        NAME(PR_GET_THP_DISABLE), NAME(PR_CAP_AMBIENT), NAME(PR_SET_VMA), NAME(PR_SET_PTRACER), NAME_END};
-
-    out_name(d, names, (uint32_t)value, "PR_???");
-}
-
-/* 15 bytes at most; a longer one that the program gives is cut. */
-static void print_task_name(struct decoder *d, uint64_t address, enum memory which)
-{
-    uint8_t name[TASK_NAME_SIZE];
-    size_t known = address ? memory_read_some(d, which, address, name, sizeof name) : 0;
-
-    if (known == 0) {
-        out_address(d, address);
-        return;
-    }
-    size_t length = strnlen((char *)name, known);
-    out_quoted(d, name, MIN(length, (size_t)TASK_NAME_SIZE - 1), which == MEMORY_IN && length > TASK_NAME_SIZE - 1);
-}
-
-static const struct name dumpable[] = {{0, "SUID_DUMP_DISABLE"}, {1, "SUID_DUMP_USER"}, {2, "SUID_DUMP_ROOT"}, NAME_END};
-
-void print_result_prctl(struct decoder *d)
-{
-    out(d, "%lld", (long long)d->call->result);
-    if ((uint32_t)d->call->args[0] != PR_GET_DUMPABLE)
-        return;
-    out(d, " (");
-    out_name(d, dumpable, (uint64_t)d->call->result, "SUID_DUMP_???");
-    out(d, ")");
-}
-
-/* The second argument, and after it as many more as the operation has. */
-void print_prctl_arg(struct decoder *d, uint64_t value)
-{
-    int32_t number;
-
-    switch ((uint32_t)d->call->args[0]) {
-    case PR_GET_KEEPCAPS: case PR_GET_SECCOMP: case PR_GET_TIMERSLACK: case PR_GET_TIMING: case PR_GET_DUMPABLE:
-    case PR_GET_SECUREBITS:
-        d->skipped = true;
-        break;
-    case PR_GET_NAME:
-        if (call_succeeded(d))
-            print_task_name(d, value, MEMORY_OUT);
-        else
-            out_address(d, value);
-        break;
-    case PR_SET_NAME:
-        print_task_name(d, value, MEMORY_IN);
-        break;
-    case PR_SET_PDEATHSIG:
-        out_signal(d, value);
-        break;
-    case PR_SET_DUMPABLE:
-        out_name(d, dumpable, value, "SUID_DUMP_???");
-        break;
-    case PR_GET_PDEATHSIG:
-        if (!fetch_out(d, value, &number, sizeof number))
-            break;
-        out(d, "[");
-        out_signal(d, (uint32_t)number);
-        out(d, "]");
-        break;
-    case PR_GET_CHILD_SUBREAPER:
-        print_uint_out(d, value);
-        break;
-    case PR_SET_CHILD_SUBREAPER: case PR_SET_KEEPCAPS: case PR_SET_TIMING: case PR_SET_TIMERSLACK:
-    case PR_SET_NO_NEW_PRIVS:
-        out(d, "%llu", (unsigned long long)value);
-        break;
-    default:
-        out(d, "%#llx", (unsigned long long)value);
-    }
-}
-
-void print_prctl_rest(struct decoder *d, uint64_t value)
-{
-    switch ((uint32_t)d->call->args[0]) {
-    case PR_GET_KEEPCAPS: case PR_GET_SECCOMP: case PR_GET_TIMERSLACK: case PR_GET_TIMING: case PR_GET_DUMPABLE:
-    case PR_GET_SECUREBITS: case PR_GET_NAME: case PR_SET_NAME: case PR_SET_PDEATHSIG: case PR_GET_PDEATHSIG:
-    case PR_GET_CHILD_SUBREAPER: case PR_SET_CHILD_SUBREAPER: case PR_SET_KEEPCAPS: case PR_SET_TIMING:
-    case PR_SET_TIMERSLACK: case PR_SET_DUMPABLE: case PR_CAPBSET_READ: case PR_CAPBSET_DROP:
-        d->skipped = true;
-        break;
-    default:
-        out(d, "%#llx", (unsigned long long)value);
     }
 }
 

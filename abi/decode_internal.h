@@ -32,6 +32,7 @@ void out_signal(struct decoder *d, uint64_t number);
 void out_signal_set(struct decoder *d, uint64_t set);
 void out_siginfo(struct decoder *d, const void *siginfo);
 void out_mode(struct decoder *d, uint32_t mode); /* S_IFREG|0644 */
+void out_capability(struct decoder *d, uint64_t number); /* CAP_KILL */
 void out_futex_wake_op(struct decoder *d, uint32_t value);
 void out_clock_ticks(struct decoder *d, uint64_t ticks); /* 2 and a comment: 0.02 s */
 

@@ -29,7 +29,7 @@ static void print_attr(struct decoder *d, enum memory which, uint64_t address)
         out(d, "}");
         return;
     }
-    if (!(a.sched_flags & SCHED_FLAG_KEEP_POLICY)) {
+    if (!(a.sched_flags & SCHED_FLAG_KEEP_ALL) || (int32_t)a.sched_policy < 0) {
         out(d, ", sched_policy=");
         print_sched_policy(d, a.sched_policy);
     }

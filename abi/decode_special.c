@@ -153,6 +153,14 @@ static const char *const capabilities[] = {
     "SYS_TTY_CONFIG", "MKNOD", "LEASE", "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP", "MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG",
     "WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ", "PERFMON", "BPF", "CHECKPOINT_RESTORE"};
 
+void out_capability(struct decoder *d, uint64_t number)
+{
+    if (number < ARRAY_SIZE(capabilities))
+        out(d, "CAP_%s", capabilities[number]);
+    else
+        out(d, "%#llx /* CAP_??? */", (unsigned long long)number);
+}
+
 static void out_capabilities(struct decoder *d, uint64_t set)
 {
     const char *separator = "";

@@ -1,6 +1,5 @@
 /*
- * Changing attributes: mode, owner, size, times.  Who may, as Linux's setattr_prepare() has it; user 0 has every
- * capability.
+ * Changing attributes: mode, owner, size, times.  Who may, as Linux's setattr_prepare() has it.
  */
 #include "fs/inode.h"
 
@@ -25,7 +24,7 @@ int inode_chmod(const struct path *p, unsigned mode)
     if (!identity_owns(i))
         return -EPERM;
     mutex_lock(&i->lock);
-    if (!identity_is_privileged() && !identity_in_group(i->gid))
+    if (!identity_in_group(i->gid) && !cred_may(CAP_FSETID))
         mode &= ~S_ISGID;
     i->mode = (i->mode & S_IFMT) | (mode & S_PERMISSIONS);
     inode_touch(i, false);
@@ -47,7 +46,7 @@ int inode_chown(const struct path *p, uint32_t uid, uint32_t gid)
 
     if (error)
         return error;
-    if (!identity_is_privileged()) {
+    if (!cred_may(CAP_CHOWN)) {
         if (task_current()->cred.fsuid != i->uid)
             return uid == ~0u && gid == ~0u ? 0 : -EPERM;
         if ((uid != ~0u && uid != i->uid) || (gid != ~0u && gid != i->gid && !identity_in_group(gid)))
@@ -67,7 +66,7 @@ int inode_chown(const struct path *p, uint32_t uid, uint32_t gid)
 
 void inode_drop_setid(struct inode *i)
 {
-    if ((i->mode & (S_ISUID | S_ISGID)) && !identity_is_privileged())
+    if ((i->mode & (S_ISUID | S_ISGID)) && !cred_may(CAP_FSETID))
         i->mode = without_setid(i->mode);
 }
 

@@ -12,7 +12,7 @@ struct fs_context *fs_context_create(void)
 
     if (!c)
         return NULL;
-    c->refs = 1;
+    c->refs = c->users = 1;
     c->umask = 022;
     mount_root_path(&c->root);
     c->cwd = c->root;
@@ -26,7 +26,7 @@ struct fs_context *fs_context_clone(struct fs_context *c)
 
     if (!copy)
         return NULL;
-    copy->refs = 1;
+    copy->refs = copy->users = 1;
     spin_lock(&c->lock);
     copy->umask = c->umask;
     copy->root = c->root;
@@ -50,6 +50,18 @@ void fs_context_put(struct fs_context *c)
     path_put(&c->root);
     path_put(&c->cwd);
     mem_free(c);
+}
+
+struct fs_context *fs_context_share(struct fs_context *c)
+{
+    __atomic_fetch_add(&c->users, 1, __ATOMIC_RELAXED);
+    return fs_context_get(c);
+}
+
+void fs_context_leave(struct fs_context *c)
+{
+    __atomic_fetch_sub(&c->users, 1, __ATOMIC_RELAXED);
+    fs_context_put(c);
 }
 
 void fs_context_set_cwd(const struct path *p)

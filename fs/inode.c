@@ -176,32 +176,33 @@ void identity_current(struct identity *id)
 {
     const struct cred *cred = &task_current()->cred;
 
-    *id = (struct identity){.uid = cred->fsuid, .gid = cred->fsgid, .cred = cred};
+    *id = (struct identity){.uid = cred->fsuid, .gid = cred->fsgid, .capabilities = cred->effective, .cred = cred};
 }
 
 void identity_real(struct identity *id)
 {
     const struct cred *cred = &task_current()->cred;
 
-    *id = (struct identity){.uid = cred->uid, .gid = cred->gid, .cred = cred};
+    *id = (struct identity){.uid = cred->uid, .gid = cred->gid, .capabilities = cred->effective, .cred = cred};
+    if (!(cred->securebits & SECBIT_NO_SETUID_FIXUP)) /* what a program of the real user would have */
+        id->capabilities = cred->uid ? 0 : cred->permitted;
 }
 
 static bool in_groups(const struct identity *id, uint32_t gid)
 {
-    if (id->gid == gid)
-        return true;
-    for (uint32_t n = 0; n < id->cred->group_count; n++)
-        if (id->cred->groups[n] == gid)
-            return true;
-    return false;
+    return id->gid == gid || groups_contain(id->cred->groups, gid);
 }
 
-/* CAP_DAC_OVERRIDE goes with user 0: all but executing a file that nobody may execute. */
+/* Capabilities allow all but executing a file that nobody may execute. */
 static bool may_override(const struct inode *i, unsigned may, const struct identity *id)
 {
-    if (id->uid != 0)
+    bool reads = S_ISDIR(i->mode) ? !(may & MAY_WRITE) : may == MAY_READ;
+
+    if (reads && (id->capabilities & BIT(CAP_DAC_READ_SEARCH)))
+        return true;
+    if ((may & MAY_EXEC) && !S_ISDIR(i->mode) && !(i->mode & 0111))
         return false;
-    return !(may & MAY_EXEC) || S_ISDIR(i->mode) || (i->mode & 0111);
+    return id->capabilities & BIT(CAP_DAC_OVERRIDE);
 }
 
 int inode_permission_as(struct inode *i, unsigned may, const struct identity *id)
@@ -226,14 +227,9 @@ int inode_permission(struct inode *i, unsigned may)
     return inode_permission_as(i, may, &id);
 }
 
-bool identity_is_privileged(void)
-{
-    return task_current()->cred.fsuid == 0;
-}
-
 bool identity_owns(const struct inode *i)
 {
-    return identity_is_privileged() || task_current()->cred.fsuid == i->uid;
+    return task_current()->cred.fsuid == i->uid || cred_may(CAP_FOWNER);
 }
 
 bool identity_in_group(uint32_t gid)

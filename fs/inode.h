@@ -154,15 +154,15 @@ uint32_t device_minor(uint64_t device);
 /* Who asks.  The current task's file-system ids, or its real ids for access(2). */
 struct identity {
     uint32_t uid, gid;
+    uint64_t capabilities;
     const struct cred *cred; /* for the groups */
 };
 void identity_current(struct identity *id);
 void identity_real(struct identity *id);
 int inode_permission_as(struct inode *i, unsigned may, const struct identity *id) must_check; /* 0 or -EACCES */
 int inode_permission(struct inode *i, unsigned may) must_check;
-bool identity_owns(const struct inode *i); /* owner or privileged */
+bool identity_owns(const struct inode *i); /* the owner, or CAP_FOWNER */
 bool identity_in_group(uint32_t gid);
-bool identity_is_privileged(void);
 
 /* dentry.c */
 struct dentry *dentry_alloc(struct dentry *parent, const char *name, size_t length) must_check; /* not hashed */

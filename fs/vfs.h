@@ -31,6 +31,7 @@ void path_put(const struct path *p);
 /* A task's view: shared or copied by clone (CLONE_FS). */
 struct fs_context {
     uint32_t refs;
+    uint32_t users; /* atomic: the tasks among the references */
     struct spinlock lock; /* guards the rest */
     struct path root, cwd;
     uint32_t umask;
@@ -39,6 +40,9 @@ struct fs_context *fs_context_create(void) must_check; /* root and cwd at the ro
 struct fs_context *fs_context_clone(struct fs_context *c) must_check;
 struct fs_context *fs_context_get(struct fs_context *c);
 void fs_context_put(struct fs_context *c);
+/* The same for a task that uses it; create and clone give one to their caller. */
+struct fs_context *fs_context_share(struct fs_context *c);
+void fs_context_leave(struct fs_context *c);
 void fs_context_set_cwd(const struct path *p);  /* of the current task */
 void fs_context_set_root(const struct path *p);
 

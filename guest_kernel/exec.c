@@ -6,12 +6,15 @@
 
 #include <asm/errno.h>
 #include <linux/fcntl.h>
+#include <linux/mount.h>
 #include <linux/personality.h>
 #include <linux/signal.h>
 
 #include "abi/syscalls.h"
 #include "fs/random.h"
+#include "fs/inode.h"
 #include "fs/vfs.h"
+#include "guest_kernel/account.h"
 #include "guest_kernel/core/alloc.h"
 #include "guest_kernel/core/debug.h"
 #include "guest_kernel/exec_image.h"
@@ -133,33 +136,41 @@ static int collect_strings(struct exec *e, const struct exec_source *source)
     return error;
 }
 
-/* Whoever is traced by somebody without privileges gets none by set-id bits either (execve(2)). */
-static bool has_weak_tracer(void)
+/* Somebody without privileges could make a privileged program do what he wants: it gains none (execve(2)). */
+static bool is_watched(void)
 {
     const struct ptrace_state *s = &thread_current()->ptrace;
+    const struct fs_context *fs = task_current()->fs;
+    uint32_t own = 0;
+    struct thread *t;
 
-    return s->tracer && !s->tracer_privileged && !cred_is_privileged();
+    spin_lock(&process_tree_lock);
+    TAILQ_FOREACH(t, &process_current()->threads, link)
+        own += t->task->fs == fs;
+    bool watched = (s->tracer && !s->tracer_privileged) || __atomic_load_n(&fs->users, __ATOMIC_RELAXED) > own;
+    spin_unlock(&process_tree_lock);
+    return watched;
 }
 
 /* Set-user-id and set-group-id bits (execve(2)); no_new_privs makes them ordinary. */
 static int prepare_cred(struct exec *e)
 {
+    const struct cred *old = &task_current()->cred;
+    bool no_new_privs = thread_current()->no_new_privs;
     struct stat st;
-
-    e->cred = task_current()->cred;
     int error = file_stat(e->file, &st);
+
     if (error)
         return error;
+    e->cred = cred_copy(old);
     e->unreadable = file_permission(e->file, S_IROTH) != 0;
     bool user = st.st_mode & S_ISUID, group = (st.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
-    e->takes_id = (user || group) && !process_current()->no_new_privs && !has_weak_tracer();
+    e->takes_id = (user || group) && !no_new_privs && !(e->file->mount->flags & MS_NOSUID);
     if (e->takes_id && user)
         e->cred.euid = st.st_uid;
     if (e->takes_id && group)
         e->cred.egid = st.st_gid;
-    e->cred.suid = e->cred.fsuid = e->cred.euid;
-    e->cred.sgid = e->cred.fsgid = e->cred.egid;
-    e->set_id = e->cred.uid != e->cred.euid || e->cred.gid != e->cred.egid;
+    e->set_id = cred_exec(old, &e->cred, no_new_privs ? EXEC_NO_NEW_PRIVS : is_watched() ? EXEC_WATCHED : EXEC_SAFE);
     return 0;
 }
 
@@ -268,11 +279,11 @@ static void commit(struct exec *e)
     p->has_execed = true;
     p->shares_space = false;
     p->exit_signal = SIGCHLD;
-    p->not_dumpable = e->set_id || e->unreadable;
+    p->not_dumpable = e->unreadable || e->cred.euid != e->cred.uid || e->cred.egid != e->cred.gid;
     p->personality = new_personality(e);
     if (e->set_id)
-        p->parent_death_signal = 0;
-    task->cred = e->cred;
+        me->parent_death_signal = 0;
+    thread_set_cred_locked(&e->cred); /* of the same groups */
     set_comm(task, e->name);
     struct space *old = task_switch_space(e->image.space);
     spin_unlock(&process_tree_lock);
@@ -310,6 +321,7 @@ static void exec_end(struct exec *e)
     exec_strings_free(e->script_strings);
     if (e->file)
         file_put(e->file);
+    cred_drop(&e->cred);
     mem_free(e);
 }
 
@@ -331,6 +343,12 @@ static int set_name(struct exec *e, int dirfd, const char *path)
 
 long exec_current(int dirfd, const char *path, int flags, const struct exec_source *source)
 {
+    struct thread *me = thread_current();
+
+    if (me->over_limit &&
+        __atomic_load_n(&me->account->threads, __ATOMIC_RELAXED) > process_limit(RLIMIT_NPROC)) /* execve(2), EAGAIN */
+        return -EAGAIN;
+    me->over_limit = false;
     struct exec *e = mem_alloc_zero(sizeof(*e));
     int32_t old_tid = task_current()->tid;
 

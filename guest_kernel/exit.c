@@ -60,7 +60,7 @@ static void drop_resources(struct task *t)
     vfork_release(t->process);
     space_put(space);
     file_table_put(files);
-    fs_context_put(fs);
+    fs_context_leave(fs);
 }
 
 /* SIGHUP and SIGCONT to a group that has just been orphaned with a stopped member (POSIX, _exit(2)). */
@@ -138,6 +138,18 @@ static struct process *new_parent_for(struct process *p)
     return process_first();
 }
 
+/* The thread that made the child ends (PR_SET_PDEATHSIG in prctl(2)). */
+static void tell_of_death(struct process *child)
+{
+    struct thread *t;
+
+    TAILQ_FOREACH(t, &child->threads, link) {
+        siginfo_t info = signal_info_user(t->parent_death_signal, SI_USER);
+        if (t->parent_death_signal)
+            (void)signal_send_process(child, &info);
+    }
+}
+
 static void reparent_child(struct process *child, struct process *old, struct process *to)
 {
     TAILQ_REMOVE(&old->children, child, sibling);
@@ -145,10 +157,7 @@ static void reparent_child(struct process *child, struct process *old, struct pr
     child->parent = to;
     child->parent_tid = 0;
     child->exit_signal = SIGCHLD;
-    if (child->parent_death_signal && !child->zombie) {
-        siginfo_t info = signal_info_user(child->parent_death_signal, SI_USER);
-        (void)signal_send_process(child, &info);
-    }
+    tell_of_death(child);
     if (child->zombie && !zombie_is_hidden(child)) {
         process_announce_zombie(child);
     } else if (child->group != old->group && child->session == old->session) {

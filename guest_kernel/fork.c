@@ -9,6 +9,7 @@
 #include "abi/syscalls.h"
 #include "fs/file.h"
 #include "fs/vfs.h"
+#include "guest_kernel/account.h"
 #include "guest_kernel/core/capture.h"
 #include "guest_kernel/core/space.h"
 #include "guest_kernel/pidfd.h"
@@ -48,7 +49,7 @@ static long request_check(const struct clone_request *r)
     if ((f & CLONE_PARENT) && process_current()->pid == 1)
         return -EINVAL;
     if (f & CLONE_NAMESPACES) /* none is built in */
-        return (f & CLONE_NEWUSER) || cred_is_privileged() ? -EINVAL : -EPERM;
+        return (f & CLONE_NEWUSER) || cred_may(CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
     if ((f & CLONE_PIDFD) && (f & (CLONE_THREAD | CLONE_DETACHED)))
         return -EINVAL;
     if (f & CLONE_INTO_CGROUP)
@@ -56,22 +57,19 @@ static long request_check(const struct clone_request *r)
     return 0;
 }
 
-/* RLIMIT_NPROC counts the user's processes; it binds no one with euid 0. */
-static bool too_many_processes(void)
+/*
+ * One more thread for the caller's user.  RLIMIT_NPROC does not bind user 0 and the privileged.  It is counted before it is
+ * made, so that threads that fork at once cannot pass the limit together.
+ */
+static long charge(struct account *a)
 {
-    uint64_t limit = process_limit(RLIMIT_NPROC), count = 0;
-    uint32_t uid = task_current()->cred.uid;
-    struct cred cred;
+    uint32_t count = __atomic_add_fetch(&a->threads, 1, __ATOMIC_RELAXED);
 
-    if (limit == RLIM64_INFINITY || cred_is_privileged())
-        return false;
-    spin_lock(&process_tree_lock);
-    for (struct process *p = process_next(0); p; p = process_next(p->pid)) {
-        if (process_cred(p, &cred) && cred.uid == uid)
-            count += p->thread_count;
-    }
-    spin_unlock(&process_tree_lock);
-    return count >= limit;
+    thread_current()->over_limit = false;
+    if (count <= process_limit(RLIMIT_NPROC) || !a->uid || cred_may(CAP_SYS_RESOURCE) || cred_may(CAP_SYS_ADMIN))
+        return 0;
+    __atomic_fetch_sub(&a->threads, 1, __ATOMIC_RELAXED);
+    return -EAGAIN;
 }
 
 /* A deadline's claim cannot be had twice (sched(7), "SCHED_DEADLINE"). */
@@ -94,14 +92,14 @@ static bool task_take_resources(struct task *t, uint64_t flags)
         t->space = space_clone(me->space);
     }
     t->files = flags & CLONE_FILES ? file_table_get(me->files) : file_table_clone(me->files);
-    t->fs = flags & CLONE_FS ? fs_context_get(me->fs) : fs_context_clone(me->fs);
+    t->fs = flags & CLONE_FS ? fs_context_share(me->fs) : fs_context_clone(me->fs);
     return t->space && t->files && t->fs;
 }
 
 static void task_drop_resources(struct task *t)
 {
     if (t->fs)
-        fs_context_put(t->fs);
+        fs_context_leave(t->fs);
     if (t->files)
         file_table_put(t->files);
     if (t->space)
@@ -127,7 +125,7 @@ static struct task *task_copy(const struct clone_request *r, int32_t tid)
     t->tid = tid;
     t->pid = r->flags & CLONE_THREAD ? me->pid : tid;
     memcpy(t->comm, me->comm, sizeof(t->comm));
-    t->cred = me->cred;
+    t->cred = cred_copy(&me->cred);
     if (r->flags & CLONE_SETTLS)
         t->fs_base = r->tls;
     if (r->flags & CLONE_CHILD_CLEARTID)
@@ -145,6 +143,10 @@ static void thread_inherit(struct thread *t, const struct clone_request *r)
 
     t->blocked = me->blocked;
     t->io_priority = me->io_priority;
+    t->no_new_privs = me->no_new_privs;
+    t->io_flusher = me->io_flusher;
+    t->memory_failure = me->memory_failure;
+    t->timer_slack_ns = t->default_timer_slack_ns = me->timer_slack_ns;
     if ((r->flags & (CLONE_VM | CLONE_VFORK)) != CLONE_VM) {
         t->alt_stack = me->alt_stack;
         t->alt_stack_size = me->alt_stack_size;
@@ -212,7 +214,7 @@ static struct thread *clone_build(const struct clone_request *r, int32_t tid)
     struct task *task = task_copy(r, tid);
     if (!task)
         goto drop_process;
-    struct thread *t = thread_create(task, p);
+    struct thread *t = thread_create(task, p, thread_current()->account);
     if (!t)
         goto free_task;
     thread_inherit(t, r);
@@ -317,38 +319,44 @@ static void child_descriptor_finish(struct child_descriptor *d, bool published)
     file_put(d->file);
 }
 
-static long clone_process(const struct clone_request *r)
+static long clone_numbered(const struct clone_request *r, int32_t tid)
 {
     struct child_descriptor descriptor;
-
-    long error = request_check(r);
-
-    if (error)
-        return error;
-    if (too_many_processes() || is_bound_to_deadline())
-        return -EAGAIN;
-    int32_t tid = pid_allocate();
-    if (tid < 0)
-        return tid;
     struct thread *t = clone_build(r, tid);
-    if (!t) {
-        pid_release(tid);
+
+    if (!t)
         return -ENOMEM;
-    }
     int event = event_of(r);
-    error = child_descriptor_prepare(&descriptor, r, t->process);
+    long error = child_descriptor_prepare(&descriptor, r, t->process);
     if (!error)
         store_tid(t, r, tid);
     if (!error && !publish(t, r))
         error = -ERESTARTNOINTR;
-    if (error) {
-        child_descriptor_finish(&descriptor, false);
-        clone_discard(t);
+    child_descriptor_finish(&descriptor, !error);
+    if (!error)
+        return clone_start(t, r, tid, event);
+    clone_discard(t);
+    return error;
+}
+
+static long clone_process(const struct clone_request *r)
+{
+    struct account *a = thread_current()->account;
+    long result = request_check(r);
+
+    if (!result && is_bound_to_deadline())
+        result = -EAGAIN;
+    if (!result)
+        result = charge(a);
+    if (result)
+        return result;
+    int32_t tid = pid_allocate();
+    result = tid < 0 ? tid : clone_numbered(r, tid);
+    if (tid >= 0 && result < 0)
         pid_release(tid);
-        return error;
-    }
-    child_descriptor_finish(&descriptor, true);
-    return clone_start(t, r, tid, event);
+    if (result < 0)
+        __atomic_fetch_sub(&a->threads, 1, __ATOMIC_RELAXED);
+    return result;
 }
 
 long sys_fork(const struct syscall_args *args)
@@ -433,7 +441,7 @@ static long unshare_directories(void)
     struct fs_context *old = task_current()->fs;
     task_current()->fs = fs;
     spin_unlock(&process_tree_lock);
-    fs_context_put(old);
+    fs_context_leave(old);
     return 0;
 }
 
@@ -446,7 +454,7 @@ long sys_unshare(const struct syscall_args *args)
                             CLONE_NAMESPACES | CLONE_NEWTIME))
         return -EINVAL;
     if (flags & (CLONE_NAMESPACES | CLONE_NEWTIME)) /* none is built in */
-        return (flags & CLONE_NEWUSER) || cred_is_privileged() ? -EINVAL : -EPERM;
+        return (flags & CLONE_NEWUSER) || cred_may(CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
     if (unshare_is_refused(flags))
         return -EINVAL;
     if (flags & CLONE_SYSVSEM)

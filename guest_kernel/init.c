@@ -11,6 +11,7 @@
 #include "fs/inode.h"
 #include "fs/port_file.h"
 #include "fs/vfs.h"
+#include "guest_kernel/account.h"
 #include "guest_kernel/control_port.h"
 #include "guest_kernel/core/alloc.h"
 #include "guest_kernel/core/boot.h"
@@ -230,6 +231,8 @@ static void take_ids(void)
 
     c->uid = c->euid = c->suid = c->fsuid = spec.uid;
     c->gid = c->egid = c->sgid = c->fsgid = spec.gid;
+    if (c->uid)
+        c->permitted = c->effective = 0;
 }
 
 static int change_directory(const char *name)
@@ -276,7 +279,12 @@ static struct thread *make_first(void)
     if (!t->files || !t->fs || !t->space)
         return NULL;
     (void)string_copy(t->comm, "init", sizeof(t->comm));
-    return thread_create(t, p);
+    t->cred.permitted = t->cred.effective = t->cred.bounding = CAPABILITIES_ALL;
+    struct account *a = account_get(0);
+    if (!a)
+        return NULL;
+    a->threads = 1;
+    return thread_create(t, p, a);
 }
 
 static void start_first(void)

@@ -5,14 +5,17 @@
 #include "guest_kernel/process.h"
 
 #include <asm/errno.h>
+#include <linux/prctl.h>
 #include <linux/signal.h>
 
 #include "fs/vfs.h"
+#include "guest_kernel/account.h"
 #include "guest_kernel/core/alloc.h"
 #include "guest_kernel/core/space.h"
 #include "guest_kernel/tty.h"
 #include "lib/string.h"
 
+#define TIMER_SLACK_NS 50000 /* of the first process, as Linux */
 #define PID_MAX 32768
 #define PID_RESERVED 300 /* after the first wrap, as Linux: low numbers stay with the early processes */
 
@@ -111,9 +114,8 @@ static void process_inherit(struct process *p, struct process *parent)
     p->group = parent->group;
     p->session = parent->session;
     p->terminal = parent->terminal;
-    p->no_new_privs = parent->no_new_privs;
     p->not_dumpable = parent->not_dumpable;
-    p->keep_caps = parent->keep_caps;
+    p->no_huge_pages = parent->no_huge_pages;
     p->personality = parent->personality;
     memcpy(p->limits, parent->limits, sizeof(p->limits));
     if (parent->exe)
@@ -167,7 +169,7 @@ void process_put(struct process *p)
     mem_free(p);
 }
 
-struct thread *thread_create(struct task *t, struct process *p)
+struct thread *thread_create(struct task *t, struct process *p, struct account *a)
 {
     struct thread *thread = mem_alloc_zero(sizeof(*thread));
 
@@ -176,6 +178,9 @@ struct thread *thread_create(struct task *t, struct process *p)
     thread->task = t;
     thread->process = process_get(p);
     thread->alt_stack_flags = SS_DISABLE;
+    thread->memory_failure = PR_MCE_KILL_DEFAULT;
+    thread->timer_slack_ns = thread->default_timer_slack_ns = TIMER_SLACK_NS;
+    thread->account = account_hold(a);
     signal_queue_init(&thread->pending);
     LIST_INIT(&thread->ptrace.tracees);
     t->upper = thread;
@@ -189,6 +194,7 @@ void thread_free(struct thread *t)
         t->task->upper = NULL;
         t->task->process = NULL;
     }
+    account_put(t->account);
     process_put(t->process);
     mem_free(t);
 }
@@ -216,6 +222,15 @@ void thread_publish(struct thread *t)
     RB_INSERT(thread_tree, &threads, t);
 }
 
+/* A thread's user is no longer charged for it; of the last one, when the zombie is reaped. */
+static void uncharge(struct process *p, struct thread *t)
+{
+    if (p->thread_count)
+        __atomic_fetch_sub(&t->account->threads, 1, __ATOMIC_RELAXED);
+    else
+        p->last_account = account_hold(t->account);
+}
+
 void thread_unpublish(struct thread *t)
 {
     struct process *p = t->process;
@@ -227,6 +242,7 @@ void thread_unpublish(struct thread *t)
     signal_flush_thread(t);
     spin_unlock_irqrestore(&p->signals.lock, flags);
     RB_REMOVE(thread_tree, &threads, t);
+    uncharge(p, t);
     p->run_ns += task_run_ns(t->task);
     p->user_ns += t->task->user_ns;
     if (t->task->tid != p->pid && !t->ptrace.exited)
@@ -252,6 +268,8 @@ void process_reap(struct process *p)
     if (p->parent)
         TAILQ_REMOVE(&p->parent->children, p, sibling);
     p->parent = NULL;
+    __atomic_fetch_sub(&p->last_account->threads, 1, __ATOMIC_RELAXED);
+    account_put(p->last_account);
     pid_release_locked(p->pid);
 }
 
@@ -358,17 +376,18 @@ bool process_cred(struct process *p, struct cred *out)
     assert_held(&process_tree_lock);
     struct thread *t = TAILQ_FIRST(&p->threads);
     *out = t ? t->task->cred : p->last_cred;
+    out->groups = NULL;
     return t;
 }
 
-bool cred_is_privileged(void)
+struct group_list *process_groups(int32_t pid)
 {
-    return task_current()->cred.euid == 0;
-}
-
-bool cred_may(int capability)
-{
-    return cred_is_privileged();
+    spin_lock(&process_tree_lock);
+    struct process *p = process_lookup(pid);
+    struct thread *t = p ? TAILQ_FIRST(&p->threads) : thread_lookup(pid);
+    struct group_list *g = t ? groups_get(t->task->cred.groups) : NULL;
+    spin_unlock(&process_tree_lock);
+    return g;
 }
 
 long process_check_access(int32_t pid, bool by_fs_ids)
@@ -387,7 +406,7 @@ bool process_may_signal(const struct process *p, int signal)
     struct cred theirs;
 
     assert_held(&process_tree_lock);
-    if (p == process_current() || cred_is_privileged())
+    if (p == process_current() || cred_may(CAP_KILL))
         return true;
     (void)process_cred((struct process *)p, &theirs);
     if (mine->euid == theirs.suid || mine->euid == theirs.uid || mine->uid == theirs.suid || mine->uid == theirs.uid)

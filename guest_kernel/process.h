@@ -13,7 +13,6 @@
 
 #include <bsd/sys/queue.h>
 #include <bsd/sys/tree.h>
-#include <linux/capability.h>
 #include <linux/resource.h>
 
 #include "guest_kernel/core/task.h"
@@ -26,6 +25,7 @@ struct path;
 struct space_file;
 struct posix_timer;
 struct sem_undo_list;
+struct account; /* guest_kernel/account.h */
 
 extern struct spinlock process_tree_lock;
 
@@ -64,15 +64,16 @@ struct process {
     uint64_t max_resident, children_max_resident; /* pages */
     struct file *exe;                    /* counted, replaced in execve; tree lock */
     uint64_t start_ns;
-    struct cred last_cred;               /* of the last thread, once it is gone; tree lock, as the next */
+    struct cred last_cred;               /* of the last thread, once it is gone, without groups; tree lock, as the next two */
+    struct account *last_account;        /* still charged for a zombie */
     char last_comm[16];
     struct timer alarm;                  /* ITIMER_REAL; signals.lock for the next two */
     uint64_t alarm_interval_ns;
     uint64_t alarm_deadline_ns;          /* 0: off */
     LIST_HEAD(, posix_timer) posix_timers; /* signals.lock, as the next (posix_timer.c) */
     int32_t last_timer_id;
-    int parent_death_signal;
-    bool no_new_privs, not_dumpable, keep_caps;
+    bool not_dumpable;
+    bool no_huge_pages;                  /* PR_SET_THP_DISABLE */
     uint32_t personality;
 };
 
@@ -97,6 +98,13 @@ struct thread { /* task.upper */
     uint32_t rseq_signature;
     int io_priority;                     /* ioprio_set(2); tree lock */
     struct sem_undo_list *sem_undo;      /* what its end does to semaphores, NULL: nothing (sysv_semop.c) */
+    struct account *account;             /* of the real user: one reference; signals.lock */
+    bool over_limit;                     /* RLIMIT_NPROC was passed by a change of users: execve fails */
+    bool no_new_privs;
+    bool io_flusher;                     /* prctl(2), as the next: kept and shown */
+    uint8_t memory_failure;              /* PR_MCE_KILL_* */
+    uint64_t timer_slack_ns, default_timer_slack_ns; /* timers are exact here: kept and shown */
+    int parent_death_signal;             /* tree lock */
     void (*before_user)(void);           /* run once in its context before it first goes to user mode (init.c) */
     long (*restart)(struct thread *t);   /* body of restart_syscall, see ERESTART_RESTARTBLOCK */
     uint64_t restart_args[6];
@@ -122,7 +130,8 @@ static inline struct process *process_current(void)
  * and session, actions); NULL: the first process.
  */
 struct process *process_create(struct process *parent) must_check;
-struct thread *thread_create(struct task *t, struct process *p) must_check; /* sets t->upper, t->process */
+/* Sets t->upper, t->process; `a`: its user's. */
+struct thread *thread_create(struct task *t, struct process *p, struct account *a) must_check;
 void thread_free(struct thread *t);
 int32_t pid_allocate(void) must_check; /* or -EAGAIN.  Reserved until published or released */
 void pid_release(int32_t pid);
@@ -159,14 +168,20 @@ void process_run_times(struct process *p, uint64_t *run_ns, uint64_t *user_ns); 
 /* May the current task send a signal to p? */
 bool process_may_signal(const struct process *p, int signal);
 /* The first thread's credentials stand for the process where one task looks at another. */
-bool process_cred(struct process *p, struct cred *out); /* tree lock */
+bool process_cred(struct process *p, struct cred *out); /* tree lock; without its groups */
+struct group_list *process_groups(int32_t pid) must_check; /* counted; NULL: none */
 /*
  * May the current task reach into process or thread `pid`: the same user throughout, or privileged (ptrace(2), "Ptrace
  * access mode checking")?  By its real or its file system ids.  0, -EPERM, -ESRCH.
  */
 long process_check_access(int32_t pid, bool by_fs_ids);
-bool cred_is_privileged(void); /* euid 0 of the current task */
-bool cred_may(int capability); /* has the current task CAP_* in effect? */
+/*
+ * The current thread's new credentials.  Whoever takes other effective ids, or more capabilities, is no longer to be
+ * looked into, nor to be killed by its parent's end (prctl(2)).  c->groups is the present list, or a new one whose
+ * reference is taken over.  `_locked`: with the tree lock, under which others look at credentials.
+ */
+void thread_set_cred(const struct cred *c);
+void thread_set_cred_locked(const struct cred *c);
 
 void process_alarm_expired(struct timer *t); /* sys_timer.c: ITIMER_REAL */
 
@@ -194,7 +209,7 @@ struct process_info {
     uint32_t cpu;
     uint64_t cpus_allowed;
     bool no_new_privs;
-    uint32_t signals_queued;
+    uint32_t signals_queued;       /* of its user */
     uint64_t signals_queued_limit;
     signal_set thread_pending, pending, blocked, ignored, caught;
     struct process_limit limits[RLIM_NLIMITS];

@@ -5,6 +5,7 @@
 #include <asm/errno.h>
 
 #include "fs/vfs.h"
+#include "guest_kernel/account.h"
 #include "guest_kernel/core/space.h"
 #include "guest_kernel/core/cpu.h"
 #include "guest_kernel/process.h"
@@ -47,7 +48,7 @@ static void info_signals(struct process *p, const struct thread *t, struct proce
     uint64_t flags = spin_lock_irqsave(&p->signals.lock);
 
     out->pending = p->signals.pending.set;
-    out->signals_queued = p->signals.queued;
+    out->signals_queued = t ? __atomic_load_n(&t->account->signals, __ATOMIC_RELAXED) : 0;
     out->signals_queued_limit = p->limits[RLIMIT_SIGPENDING].soft;
     for (int n = 1; n <= SIGNAL_COUNT; n++) {
         __sighandler_t handler = p->signals.actions[n - 1].sa_handler;
@@ -102,7 +103,7 @@ int process_info(int32_t pid, struct process_info *out)
     }
     out->cpu = t ? t->task->cpu : 0;
     out->cpus_allowed = t ? task_allowed(t->task) & __atomic_load_n(&cpus_online, __ATOMIC_RELAXED) : 0;
-    out->no_new_privs = p->no_new_privs;
+    out->no_new_privs = t && t->no_new_privs;
     info_signals(p, t, out);
     spin_unlock(&process_tree_lock);
     return 0;

@@ -140,9 +140,12 @@ static void status_identity(const struct process_info *i, struct text *t)
                 i->comm, umask_of(i->pid), state_name(i->state), i->process, i->pid, i->parent, i->tracer);
     text_printf(t, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\nFDSize:\t%d\nGroups:\t", c->uid, c->euid, c->suid,
                 c->fsuid, c->gid, c->egid, c->sgid, c->fsgid, table_size_of(i->pid));
-    for (uint32_t n = 0; n < c->group_count; n++)
-        text_printf(t, "%u ", c->groups[n]);
-    text_printf(t, "%s\nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", c->group_count ? "" : " ", i->process, i->pid,
+    struct group_list *groups = process_groups(i->pid);
+    uint32_t count = groups ? groups->count : 0;
+    for (uint32_t n = 0; n < count; n++)
+        text_printf(t, "%u ", groups->ids[n]);
+    groups_put(groups);
+    text_printf(t, "%s\nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", count ? "" : " ", i->process, i->pid,
                 i->group, i->session);
 }
 
@@ -169,16 +172,14 @@ static void status_signals(const struct process_info *i, struct text *t)
                 (unsigned long long)i->ignored, (unsigned long long)i->caught);
 }
 
-/* User 0 has every capability, the others none (capabilities(7): 41 of them in Linux 6.1). */
 static void status_capabilities(const struct process_info *i, struct text *t)
 {
-    unsigned long long all = BIT(41) - 1;
-    unsigned long long effective = i->cred.euid == 0 ? all : 0;
-    bool any_root = i->cred.uid == 0 || i->cred.suid == 0 || effective;
+    const struct cred *c = &i->cred;
 
-    text_printf(t, "CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\nCapBnd:\t%016llx\nCapAmb:\t%016llx\n", 0ULL,
-                any_root ? all : 0, effective, all, 0ULL);
-    text_printf(t, "NoNewPrivs:\t%d\nSeccomp:\t0\n", i->no_new_privs);
+    text_printf(t, "CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\nCapBnd:\t%016llx\nCapAmb:\t%016llx\n",
+                (unsigned long long)c->inheritable, (unsigned long long)c->permitted,
+                (unsigned long long)c->effective, (unsigned long long)c->bounding, (unsigned long long)c->ambient);
+    text_printf(t, "NoNewPrivs:\t%d\n", i->no_new_privs);
 }
 
 /* "0-3,6" */

@@ -158,13 +158,14 @@ long ptrace_check_access(struct thread *t, bool by_fs_ids)
 {
     const struct cred *mine = &task_current()->cred, *theirs = &t->task->cred;
     uint32_t uid = by_fs_ids ? mine->fsuid : mine->uid, gid = by_fs_ids ? mine->fsgid : mine->gid;
+    uint64_t own = by_fs_ids ? mine->effective : mine->permitted;
     bool same = uid == theirs->uid && uid == theirs->euid && uid == theirs->suid && gid == theirs->gid &&
                 gid == theirs->egid && gid == theirs->sgid;
 
     assert_held(&process_tree_lock);
-    if (t->process == process_current() || cred_is_privileged())
+    if (t->process == process_current() || cred_may(CAP_SYS_PTRACE))
         return 0;
-    return same && !t->process->not_dumpable ? 0 : -EPERM;
+    return same && !t->process->not_dumpable && !(theirs->permitted & ~own) ? 0 : -EPERM;
 }
 
 long ptrace_traceme(void)
@@ -177,7 +178,7 @@ long ptrace_traceme(void)
     if (tracer) {
         uint64_t flags = spin_lock_irqsave(&me->process->signals.lock);
         link(me, tracer, false, 0);
-        me->ptrace.tracer_privileged = tracer->task->cred.euid == 0;
+        me->ptrace.tracer_privileged = cred_has(&tracer->task->cred, CAP_SYS_PTRACE);
         spin_unlock_irqrestore(&me->process->signals.lock, flags);
         result = 0;
     }
@@ -193,7 +194,7 @@ static bool attach(struct thread *t, bool seize, uint32_t options)
     uint64_t flags = spin_lock_irqsave(&p->signals.lock);
 
     link(t, thread_current(), seize, options);
-    t->ptrace.tracer_privileged = cred_is_privileged();
+    t->ptrace.tracer_privileged = cred_may(CAP_SYS_PTRACE);
     if (!seize)
         (void)signal_send_locked(p, t, &stop);
     t->ptrace.attaching = t->ptrace.trap_stop = t->stop_asleep;

@@ -410,7 +410,7 @@ static long simulate_input(struct pty *p, uint64_t argument)
 {
     uint8_t c;
 
-    if (!cred_is_privileged()) /* a master is nobody's controlling terminal */
+    if (!cred_may(CAP_SYS_ADMIN)) /* a master is nobody's controlling terminal */
         return -EPERM;
     if (get_user(c, user(argument)))
         return -EFAULT;

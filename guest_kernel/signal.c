@@ -6,6 +6,7 @@
 
 #include <asm/errno.h>
 
+#include "guest_kernel/account.h"
 #include "guest_kernel/core/alloc.h"
 #include "guest_kernel/process.h"
 #include "lib/string.h"
@@ -43,8 +44,15 @@ siginfo_t signal_info_user(int signal, int code)
     return info;
 }
 
+void signal_item_free(struct signal_item *item)
+{
+    __atomic_fetch_sub(&item->account->signals, 1, __ATOMIC_RELAXED);
+    account_put(item->account);
+    mem_free(item);
+}
+
 /* Remove all of `set` from q. */
-static void queue_discard(struct signal_state *s, struct signal_queue *q, signal_set set)
+static void queue_discard(struct signal_queue *q, signal_set set)
 {
     struct signal_item *item, *next;
 
@@ -53,8 +61,7 @@ static void queue_discard(struct signal_state *s, struct signal_queue *q, signal
         if (!signal_in(set, item->info.si_signo))
             continue;
         TAILQ_REMOVE(&q->items, item, link);
-        s->queued--;
-        mem_free(item);
+        signal_item_free(item);
     }
 }
 
@@ -63,14 +70,14 @@ void signal_discard(struct process *p, signal_set set)
     struct thread *t;
 
     assert_held(&p->signals.lock);
-    queue_discard(&p->signals, &p->signals.pending, set);
+    queue_discard(&p->signals.pending, set);
     TAILQ_FOREACH(t, &p->threads, link)
-        queue_discard(&p->signals, &t->pending, set);
+        queue_discard(&t->pending, set);
 }
 
 void signal_flush_thread(struct thread *t)
 {
-    queue_discard(&t->process->signals, &t->pending, ~0ULL);
+    queue_discard(&t->pending, ~0ULL);
 }
 
 bool signal_fatal_pending(const struct thread *t)
@@ -188,30 +195,37 @@ static struct thread *choose_thread(struct process *p, int signal)
     return NULL;
 }
 
-/* Did the sender ask for a queued signal, so that it must hear if none can be queued? */
+/* Must the sender hear if the signal cannot be queued? */
 static bool must_queue(const siginfo_t *info)
 {
-    return signal_is_realtime(info->si_signo) && info->si_code < 0 && info->si_code != SI_TKILL;
+    return signal_is_realtime(info->si_signo) && info->si_code != SI_USER && info->si_code != SI_KERNEL;
 }
 
-static bool may_queue(const struct process *p, const siginfo_t *info)
+/* The limit holds for all of a user's processes together; signals that cannot pile up pass it (Linux's send_signal). */
+static struct signal_item *item_create(struct process *p, const siginfo_t *info)
 {
-    bool from_kernel = info->si_code >= 0 && info->si_code != SI_USER;
+    bool counts = signal_is_realtime(info->si_signo) || info->si_code < 0;
+    struct account *a = TAILQ_FIRST(&p->threads)->account;
+    uint32_t queued = __atomic_add_fetch(&a->signals, 1, __ATOMIC_RELAXED);
+    struct signal_item *item = counts && queued > p->limits[RLIMIT_SIGPENDING].soft ? NULL : mem_alloc(sizeof(*item));
 
-    return from_kernel || p->signals.queued < p->limits[RLIMIT_SIGPENDING].soft;
+    if (!item) {
+        __atomic_fetch_sub(&a->signals, 1, __ATOMIC_RELAXED);
+        return NULL;
+    }
+    item->info = *info;
+    item->account = account_hold(a);
+    return item;
 }
 
 static int enqueue(struct process *p, struct signal_queue *q, const siginfo_t *info)
 {
-    struct signal_item *item = may_queue(p, info) ? mem_alloc(sizeof(*item)) : NULL;
+    struct signal_item *item = item_create(p, info);
 
     if (!item && must_queue(info))
         return -EAGAIN;
-    if (item) {
-        item->info = *info;
+    if (item)
         TAILQ_INSERT_TAIL(&q->items, item, link);
-        p->signals.queued++;
-    }
     q->set |= SIGNAL_BIT(info->si_signo);
     return 0;
 }
@@ -303,7 +317,7 @@ void signal_force(const siginfo_t *info)
         action->sa_handler = SIG_DFL;
         t->blocked &= ~bit;
     }
-    queue_discard(&p->signals, &t->pending, bit);
+    queue_discard(&t->pending, bit);
     (void)signal_send_locked(p, t, info); /* not a queueing sender: cannot fail */
     signal_recalculate(t);
     spin_unlock_irqrestore(&p->signals.lock, flags);

@@ -13,12 +13,14 @@
 #include "guest_kernel/signal_set.h"
 #include "lib/spinlock.h"
 
+struct account;
 struct process;
 struct thread;
 
 struct signal_item { /* one queued siginfo */
     TAILQ_ENTRY(signal_item) link;
     siginfo_t info;
+    struct account *account; /* whose RLIMIT_SIGPENDING it counts for: one reference */
 };
 
 struct signal_queue {
@@ -30,7 +32,6 @@ struct signal_state {
     struct spinlock lock;
     struct sigaction actions[SIGNAL_COUNT]; /* [n - 1] */
     struct signal_queue pending;
-    uint32_t queued;           /* items of this process and its threads, for RLIMIT_SIGPENDING */
     bool exiting;              /* a group exit is under way: every thread ends with exit_code */
     uint32_t exit_code;        /* wait status word */
     struct thread *execing;    /* execve by this thread: all others end */
@@ -47,6 +48,7 @@ struct signal_state {
 extern struct wait_queue signal_arrived;
 
 void signal_queue_init(struct signal_queue *q);
+void signal_item_free(struct signal_item *item); /* one that is in no queue */
 
 /* A siginfo for a signal that the kernel, or the current task by kill(2), sends. */
 siginfo_t signal_info_kernel(int signal);

@@ -17,7 +17,7 @@
 #define SYSCALL_LENGTH 2 /* bytes of the SYSCALL instruction */
 
 /* Take the first item of `signal` out of q; without one (no memory when it was sent) the siginfo is bare. */
-static void queue_take(struct signal_state *s, struct signal_queue *q, int signal, siginfo_t *info)
+static void queue_take(struct signal_queue *q, int signal, siginfo_t *info)
 {
     struct signal_item *item, *found = NULL;
     bool more = false;
@@ -39,8 +39,7 @@ static void queue_take(struct signal_state *s, struct signal_queue *q, int signa
     }
     *info = found->info;
     TAILQ_REMOVE(&q->items, found, link);
-    s->queued--;
-    mem_free(found);
+    signal_item_free(found);
 }
 
 int signal_dequeue(struct thread *t, signal_set allowed, siginfo_t *info)
@@ -55,7 +54,7 @@ int signal_dequeue(struct thread *t, signal_set allowed, siginfo_t *info)
         signal = signal_next(q->set & allowed);
     }
     if (signal)
-        queue_take(s, q, signal, info);
+        queue_take(q, signal, info);
     if (signal && info->si_code == SI_TIMER)
         posix_timer_delivered(t->process, info);
     return signal;

@@ -185,7 +185,7 @@ static void node_used(struct file *node)
 
 static bool capable(int capability)
 {
-    return cred_is_privileged();
+    return cred_may(capability);
 }
 
 static uint64_t limit(int resource)

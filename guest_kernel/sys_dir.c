@@ -5,6 +5,7 @@
 #include <linux/fcntl.h>
 
 #include "guest_kernel/core/alloc.h"
+#include "guest_kernel/core/cred.h"
 #include "guest_kernel/sys_file.h"
 #include "lib/string.h"
 
@@ -163,7 +164,7 @@ long sys_chroot(const struct syscall_args *args)
     if (error)
         return error;
     error = may_enter(&p);
-    if (!error && !identity_is_privileged())
+    if (!error && !cred_may(CAP_SYS_CHROOT))
         error = -EPERM;
     if (!error)
         fs_context_set_root(&p);

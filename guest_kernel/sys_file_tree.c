@@ -5,6 +5,7 @@
 #include <linux/fcntl.h>
 
 #include "guest_kernel/core/alloc.h"
+#include "guest_kernel/core/cred.h"
 #include "guest_kernel/sys_file.h"
 
 static long make_at(int dirfd, user_ptr name, unsigned mode, uint64_t rdev)
@@ -46,7 +47,7 @@ static long mknod_at(int dirfd, user_ptr name, unsigned mode, uint64_t rdev)
     case S_IFREG: case S_IFIFO: case S_IFSOCK:
         break;
     case S_IFCHR: case S_IFBLK:
-        if (!identity_is_privileged())
+        if (!cred_may(CAP_MKNOD))
             return -EPERM;
         return make_at(dirfd, name, mode, rdev & UINT32_MAX);
     case S_IFDIR:
@@ -103,7 +104,7 @@ static long link_at(int from_dirfd, user_ptr from, int to_dirfd, user_ptr to, in
 
     if (at_flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
         return -EINVAL;
-    if ((at_flags & AT_EMPTY_PATH) && !identity_is_privileged())
+    if ((at_flags & AT_EMPTY_PATH) && !cred_may(CAP_DAC_READ_SEARCH))
         return -ENOENT;
     int walk = (at_flags & AT_EMPTY_PATH) | (at_flags & AT_SYMLINK_FOLLOW ? 0 : AT_SYMLINK_NOFOLLOW);
     int error = path_at(from_dirfd, from, walk, &source);

@@ -1,10 +1,10 @@
 /*
- * User and group ids (credentials(7)).  Credentials belong to the task and are changed by it alone; euid 0 stands for
- * the capabilities CAP_SETUID and CAP_SETGID.
+ * User and group ids (credentials(7)).  Credentials belong to the task and are changed by it alone.
  */
 #include <asm/errno.h>
 
 #include "abi/syscalls.h"
+#include "guest_kernel/account.h"
 #include "guest_kernel/process.h"
 
 #define NO_CHANGE UINT32_MAX
@@ -34,22 +34,58 @@ long sys_getegid(const struct syscall_args *args)
     return mine()->egid;
 }
 
-/*
- * The new credentials, under the lock with which others look at them.  Whoever takes other effective ids is no longer to
- * be looked into, nor to be killed by its parent's end (prctl(2)).
- */
-static void cred_commit(const struct cred *old, const struct cred *new_cred)
+void thread_set_cred_locked(const struct cred *c)
 {
-    struct process *p = process_current();
+    struct cred *now = mine();
+    struct cred old = *now;
+    bool changes = old.euid != c->euid || old.egid != c->egid || old.fsuid != c->fsuid || old.fsgid != c->fsgid ||
+                   (c->permitted & ~old.permitted);
 
-    spin_lock(&process_tree_lock);
-    *mine() = *new_cred;
-    spin_unlock(&process_tree_lock);
-    if (old->euid == new_cred->euid && old->egid == new_cred->egid && old->fsuid == new_cred->fsuid &&
-        old->fsgid == new_cred->fsgid)
+    assert_held(&process_tree_lock);
+    *now = *c;
+    if (old.groups != c->groups)
+        groups_put(old.groups);
+    if (!changes)
         return;
-    p->not_dumpable = true;
-    p->parent_death_signal = 0;
+    process_current()->not_dumpable = true;
+    thread_current()->parent_death_signal = 0;
+}
+
+void thread_set_cred(const struct cred *c)
+{
+    spin_lock(&process_tree_lock);
+    thread_set_cred_locked(c);
+    spin_unlock(&process_tree_lock);
+}
+
+/* Another real user is charged for this thread from now on; his limit is looked at in the next execve (setuid(2)). */
+static void change_account(struct account *a)
+{
+    struct thread *t = thread_current();
+    struct process *p = t->process;
+    struct account *old = t->account;
+    uint64_t flags = spin_lock_irqsave(&p->signals.lock);
+
+    t->account = a;
+    spin_unlock_irqrestore(&p->signals.lock, flags);
+    __atomic_fetch_sub(&old->threads, 1, __ATOMIC_RELAXED);
+    t->over_limit = a->uid && __atomic_fetch_add(&a->threads, 1, __ATOMIC_RELAXED) > process_limit(RLIMIT_NPROC);
+    account_put(old);
+}
+
+/* The ids are set: what they mean for the capabilities.  0 or -EAGAIN. */
+static long commit_uids(struct cred *c)
+{
+    const struct cred *old = mine();
+    struct account *a = c->uid == old->uid ? NULL : account_get(c->uid);
+
+    if (!a && c->uid != old->uid)
+        return -EAGAIN;
+    cred_fix_uids(old, c);
+    if (a)
+        change_account(a);
+    thread_set_cred(c);
+    return 0;
 }
 
 /* May the current task take user id `id`? */
@@ -57,14 +93,14 @@ static bool may_take_uid(uint32_t id)
 {
     const struct cred *c = mine();
 
-    return id == NO_CHANGE || cred_is_privileged() || id == c->uid || id == c->euid || id == c->suid;
+    return id == NO_CHANGE || cred_may(CAP_SETUID) || id == c->uid || id == c->euid || id == c->suid;
 }
 
 static bool may_take_gid(uint32_t id)
 {
     const struct cred *c = mine();
 
-    return id == NO_CHANGE || cred_is_privileged() || id == c->gid || id == c->egid || id == c->sgid;
+    return id == NO_CHANGE || cred_may(CAP_SETGID) || id == c->gid || id == c->egid || id == c->sgid;
 }
 
 long sys_setuid(const struct syscall_args *args)
@@ -74,13 +110,12 @@ long sys_setuid(const struct syscall_args *args)
 
     if (id == NO_CHANGE)
         return -EINVAL;
-    if (cred_is_privileged())
+    if (cred_may(CAP_SETUID))
         c->uid = c->suid = id;
     else if (id != c->uid && id != c->suid)
         return -EPERM;
     c->euid = c->fsuid = id;
-    cred_commit(&old, c);
-    return 0;
+    return commit_uids(c);
 }
 
 long sys_setgid(const struct syscall_args *args)
@@ -90,12 +125,12 @@ long sys_setgid(const struct syscall_args *args)
 
     if (id == NO_CHANGE)
         return -EINVAL;
-    if (cred_is_privileged())
+    if (cred_may(CAP_SETGID))
         c->gid = c->sgid = id;
     else if (id != c->gid && id != c->sgid)
         return -EPERM;
     c->egid = c->fsgid = id;
-    cred_commit(&old, c);
+    thread_set_cred(c);
     return 0;
 }
 
@@ -104,7 +139,7 @@ long sys_setreuid(const struct syscall_args *args)
     uint32_t ruid = (uint32_t)args->a[0], euid = (uint32_t)args->a[1];
     struct cred old = *mine(), changed = old, *c = &changed;
 
-    if (ruid != NO_CHANGE && !cred_is_privileged() && ruid != old.uid && ruid != old.euid)
+    if (ruid != NO_CHANGE && !cred_may(CAP_SETUID) && ruid != old.uid && ruid != old.euid)
         return -EPERM;
     if (!may_take_uid(euid))
         return -EPERM;
@@ -115,8 +150,7 @@ long sys_setreuid(const struct syscall_args *args)
     if (ruid != NO_CHANGE || (euid != NO_CHANGE && euid != old.uid))
         c->suid = c->euid;
     c->fsuid = c->euid;
-    cred_commit(&old, c);
-    return 0;
+    return commit_uids(c);
 }
 
 long sys_setregid(const struct syscall_args *args)
@@ -124,7 +158,7 @@ long sys_setregid(const struct syscall_args *args)
     uint32_t rgid = (uint32_t)args->a[0], egid = (uint32_t)args->a[1];
     struct cred old = *mine(), changed = old, *c = &changed;
 
-    if (rgid != NO_CHANGE && !cred_is_privileged() && rgid != old.gid && rgid != old.egid)
+    if (rgid != NO_CHANGE && !cred_may(CAP_SETGID) && rgid != old.gid && rgid != old.egid)
         return -EPERM;
     if (!may_take_gid(egid))
         return -EPERM;
@@ -135,7 +169,7 @@ long sys_setregid(const struct syscall_args *args)
     if (rgid != NO_CHANGE || (egid != NO_CHANGE && egid != old.gid))
         c->sgid = c->egid;
     c->fsgid = c->egid;
-    cred_commit(&old, c);
+    thread_set_cred(c);
     return 0;
 }
 
@@ -153,8 +187,7 @@ long sys_setresuid(const struct syscall_args *args)
     if (suid != NO_CHANGE)
         c->suid = suid;
     c->fsuid = c->euid;
-    cred_commit(&old, c);
-    return 0;
+    return commit_uids(c);
 }
 
 long sys_setresgid(const struct syscall_args *args)
@@ -171,7 +204,7 @@ long sys_setresgid(const struct syscall_args *args)
     if (sgid != NO_CHANGE)
         c->sgid = sgid;
     c->fsgid = c->egid;
-    cred_commit(&old, c);
+    thread_set_cred(c);
     return 0;
 }
 
@@ -200,7 +233,8 @@ long sys_setfsuid(const struct syscall_args *args)
 
     if (id != NO_CHANGE && (may_take_uid(id) || id == old.fsuid)) {
         changed.fsuid = id;
-        cred_commit(&old, &changed);
+        cred_fix_fsuid(&old, &changed);
+        thread_set_cred(&changed);
     }
     return old.fsuid;
 }
@@ -212,39 +246,44 @@ long sys_setfsgid(const struct syscall_args *args)
 
     if (id != NO_CHANGE && (may_take_gid(id) || id == old.fsgid)) {
         changed.fsgid = id;
-        cred_commit(&old, &changed);
+        thread_set_cred(&changed);
     }
     return old.fsgid;
 }
 
 long sys_getgroups(const struct syscall_args *args)
 {
+    const struct group_list *g = mine()->groups;
     int32_t size = (int32_t)args->a[0];
-    const struct cred *c = mine();
+    uint32_t count = g ? g->count : 0;
 
     if (size < 0)
         return -EINVAL;
-    if (!size)
-        return c->group_count;
-    if ((uint32_t)size < c->group_count)
+    if (!size || !count)
+        return count;
+    if ((uint32_t)size < count)
         return -EINVAL;
-    if (copy_to_user(user(args->a[1]), c->groups, c->group_count * sizeof(c->groups[0])))
-        return -EFAULT;
-    return c->group_count;
+    return copy_to_user(user(args->a[1]), g->ids, count * sizeof(g->ids[0])) ? -EFAULT : (long)count;
 }
 
 long sys_setgroups(const struct syscall_args *args)
 {
     uint32_t count = (uint32_t)args->a[0];
-    struct cred old = *mine(), changed = old;
+    struct cred changed = *mine();
 
-    if (!cred_is_privileged())
+    if (!cred_may(CAP_SETGID))
         return -EPERM;
-    if (count > ARRAY_SIZE(changed.groups))
+    if (count > GROUPS_MAX)
         return -EINVAL;
-    if (copy_from_user(changed.groups, user(args->a[1]), count * sizeof(changed.groups[0])))
+    struct group_list *g = groups_create(count);
+    if (!g)
+        return -ENOMEM;
+    if (copy_from_user(g->ids, user(args->a[1]), count * sizeof(g->ids[0]))) {
+        groups_put(g);
         return -EFAULT;
-    changed.group_count = count;
-    cred_commit(&old, &changed);
+    }
+    groups_sort(g);
+    changed.groups = g;
+    thread_set_cred(&changed);
     return 0;
 }

@@ -21,7 +21,7 @@ static long limit_exchange(struct process *p, unsigned resource, const struct rl
         return -EPERM;
     uint64_t flags = spin_lock_irqsave(&p->signals.lock);
     *old = (struct rlimit64){limit->soft, limit->hard};
-    if (wanted && wanted->rlim_max > limit->hard && !cred_is_privileged())
+    if (wanted && wanted->rlim_max > limit->hard && !cred_may(CAP_SYS_RESOURCE))
         result = -EPERM;
     else if (wanted)
         *limit = (struct process_limit){wanted->rlim_cur, wanted->rlim_max};
@@ -56,7 +56,7 @@ static bool may_limit(struct process *p)
     const struct cred *mine = &task_current()->cred;
     struct cred theirs;
 
-    if (p == process_current() || cred_is_privileged())
+    if (p == process_current() || cred_may(CAP_SYS_RESOURCE))
         return true;
     if (!process_cred(p, &theirs))
         return false;

@@ -10,6 +10,7 @@
 #include "fs/procfs.h"
 #include "fs/tmpfs.h"
 #include "guest_kernel/core/alloc.h"
+#include "guest_kernel/core/cred.h"
 #include "guest_kernel/sys_file.h"
 #include "lib/string.h"
 
@@ -204,7 +205,7 @@ long sys_mount(const struct syscall_args *args)
     if (!error)
         error = path_at(AT_FDCWD, user(args->a[1]), 0, &at);
     if (!error) {
-        error = identity_is_privileged() ? mount_at(&at, flags, type, source, options) : -EPERM;
+        error = cred_may(CAP_SYS_ADMIN) ? mount_at(&at, flags, type, source, options) : -EPERM;
         path_put(&at);
     }
     mem_free(type);
@@ -220,7 +221,7 @@ long sys_umount2(const struct syscall_args *args)
 
     if (flags & ~(UMOUNT_FORCE | UMOUNT_DETACH | UMOUNT_NOFOLLOW))
         return -EINVAL;
-    if (!identity_is_privileged())
+    if (!cred_may(CAP_SYS_ADMIN))
         return -EPERM;
     int error = path_at(AT_FDCWD, user(args->a[0]), flags & UMOUNT_NOFOLLOW ? AT_SYMLINK_NOFOLLOW : 0, &p);
     if (error)

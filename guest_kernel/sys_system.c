@@ -78,7 +78,7 @@ static long name_from_user(const struct syscall_args *args, char *to)
     char name[__NEW_UTS_LEN];
     int32_t length = (int32_t)args->a[1];
 
-    if (!cred_is_privileged())
+    if (!cred_may(CAP_SYS_ADMIN))
         return -EPERM;
     if (length < 0 || length > __NEW_UTS_LEN)
         return -EINVAL;
@@ -129,7 +129,7 @@ long sys_reboot(const struct syscall_args *args)
 {
     uint32_t magic2 = (uint32_t)args->a[1];
 
-    if (!cred_is_privileged())
+    if (!cred_may(CAP_SYS_BOOT))
         return -EPERM;
     if ((uint32_t)args->a[0] != LINUX_REBOOT_MAGIC1 ||
         (magic2 != LINUX_REBOOT_MAGIC2 && magic2 != LINUX_REBOOT_MAGIC2A && magic2 != LINUX_REBOOT_MAGIC2B &&
@@ -156,7 +156,7 @@ long sys_syslog(const struct syscall_args *args)
 
     if (type < CLOSE || type > BUFFER)
         return -EINVAL;
-    if (!cred_is_privileged() && type != READ_ALL && type != BUFFER)
+    if (!cred_may(CAP_SYSLOG) && type != READ_ALL && type != BUFFER)
         return -EPERM;
     if ((type == READ_ALL || type == READ_CLEAR) && (!args->a[1] || (int)args->a[2] < 0))
         return -EINVAL;

@@ -96,7 +96,7 @@ static long realtime_set(const struct timespec *ts)
 {
     if (!timespec_is_valid(ts))
         return -EINVAL;
-    if (!cred_is_privileged())
+    if (!cred_may(CAP_SYS_TIME))
         return -EPERM;
     return clock_realtime_set(timespec_to_ns(ts));
 }
@@ -135,7 +135,7 @@ long sys_settimeofday(const struct syscall_args *args)
         return -EFAULT;
     if (args->a[0] && !timeval_is_valid(&tv))
         return -EINVAL;
-    if (!cred_is_privileged())
+    if (!cred_may(CAP_SYS_TIME))
         return -EPERM;
     if (args->a[1] && (tz.tz_minuteswest || tz.tz_dsttime)) /* only UTC is kept */
         return -EINVAL;

@@ -196,12 +196,12 @@ int ipc_permission(const struct ipc_object *o, unsigned access)
         granted >>= 6;
     else if (identity_in_group(o->creator_gid) || identity_in_group(o->gid))
         granted >>= 3;
-    return (wanted & ~granted) && !cred_is_privileged() ? -EACCES : 0;
+    return (wanted & ~granted) && !cred_may(CAP_IPC_OWNER) ? -EACCES : 0;
 }
 
 int ipc_ownership(const struct ipc_object *o)
 {
-    return is_owner(o) || cred_is_privileged() ? 0 : -EPERM;
+    return is_owner(o) || cred_may(CAP_SYS_ADMIN) ? 0 : -EPERM;
 }
 
 struct ipc64_perm ipc_perm_of(const struct ipc_object *o)

@@ -256,7 +256,7 @@ static long control_remove(struct segment *s, bool *gone)
 /* All memory stays where it is: the mark is all there is to it. */
 static long control_lock(struct segment *s, bool lock)
 {
-    if (!cred_is_privileged()) {
+    if (!cred_may(CAP_IPC_LOCK)) {
         if (ipc_ownership(&s->ipc) || (lock && !process_limit(RLIMIT_MEMLOCK)))
             return -EPERM;
     }

@@ -78,7 +78,7 @@ int tty_open(struct tty *t, struct file *f)
 {
     tty_lock(t);
     int error = t->kind->opens ? t->kind->opens(t) : 0;
-    if (!error && t->exclusive && !cred_is_privileged())
+    if (!error && t->exclusive && !cred_may(CAP_SYS_ADMIN))
         error = -EBUSY;
     if (!error)
         t->files++;

@@ -163,7 +163,7 @@ static long simulate_input(struct tty *t, uint64_t argument)
 {
     uint8_t c;
 
-    if (process_current()->terminal != t && !cred_is_privileged())
+    if (process_current()->terminal != t && !cred_may(CAP_SYS_ADMIN))
         return -EPERM;
     if (get_user(c, user(argument)))
         return -EFAULT;
@@ -232,7 +232,7 @@ long tty_ioctl_shared(struct tty *t, bool master, struct file *f, unsigned reque
 
 static long hang_up(struct tty *t)
 {
-    if (!cred_is_privileged())
+    if (!cred_may(CAP_SYS_ADMIN))
         return -EPERM;
     tty_hang_up(t, false);
     return 0;
@@ -277,7 +277,7 @@ long tty_ioctl(struct file *f, unsigned request, uint64_t argument)
 /* The caller's terminal, for whoever uses it next: programs that still have it open get nothing of him. */
 long sys_vhangup(const struct syscall_args *args)
 {
-    if (!cred_is_privileged())
+    if (!cred_may(CAP_SYS_TTY_CONFIG))
         return -EPERM;
     spin_lock(&process_tree_lock);
     struct tty *t = process_current()->terminal;

@@ -165,9 +165,9 @@ static long take_locked(struct tty *t, const struct file *f, bool steal)
         return 0;
     if (!leader || p->terminal)
         return -EPERM;
-    if (t->session && !(steal && cred_is_privileged()))
+    if (t->session && !(steal && cred_may(CAP_SYS_ADMIN)))
         return -EPERM;
-    if (!may_read(f) && !cred_is_privileged())
+    if (!may_read(f) && !cred_may(CAP_SYS_ADMIN))
         return -EPERM;
     take_from_all(t);
     give_to_current(t);

@@ -177,7 +177,7 @@ static long set_locked(struct tty *t, uint64_t argument)
 {
     struct termios locked;
 
-    if (!cred_is_privileged())
+    if (!cred_may(CAP_SYS_ADMIN))
         return -EPERM;
     if (get_user(locked, user(argument)))
         return -EFAULT;

@@ -380,20 +380,18 @@ static int tell_option(struct socket *s, int name, struct answer *a)
 /* SO_PEERGROUPS: all of them, or -ERANGE and how much room they take. */
 static int get_peer_groups(struct socket *s, user_ptr value, uint32_t room, user_ptr length)
 {
-    struct cred peer;
-
     socket_lock(s);
     bool known = s->peer_pid;
-    peer = s->peer_cred;
+    struct group_list *groups = groups_get(s->peer_cred.groups);
     socket_unlock(s);
-    if (!known)
-        return -ENODATA;
-    uint32_t size = peer.group_count * (uint32_t)sizeof peer.groups[0];
-    if (put_user(length, size))
-        return -EFAULT;
-    if (room < size)
-        return -ERANGE;
-    return copy_to_user(value, peer.groups, size);
+    uint32_t size = groups ? groups->count * (uint32_t)sizeof groups->ids[0] : 0;
+    int error = known ? put_user(length, size) : -ENODATA;
+    if (!error && room < size)
+        error = -ERANGE;
+    if (!error && size)
+        error = copy_to_user(value, groups->ids, size);
+    groups_put(groups);
+    return error;
 }
 
 /* SO_PEERNAME: as getpeername(2), but what does not fit is an error. */

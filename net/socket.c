@@ -46,8 +46,10 @@ struct socket *socket_get(struct socket *s)
 
 void socket_put(struct socket *s)
 {
-    if (__atomic_sub_fetch(&s->refs, 1, __ATOMIC_ACQ_REL) == 0)
-        s->ops->free(s);
+    if (__atomic_sub_fetch(&s->refs, 1, __ATOMIC_ACQ_REL) != 0)
+        return;
+    cred_drop(&s->peer_cred);
+    s->ops->free(s);
 }
 
 void socket_lock(struct socket *s)
@@ -96,14 +98,16 @@ void socket_set_peer_current(struct socket *s)
 {
     assert_held(&s->lock);
     s->peer_pid = task_current()->pid;
-    s->peer_cred = task_current()->cred;
+    cred_drop(&s->peer_cred);
+    s->peer_cred = cred_copy(&task_current()->cred);
 }
 
 void socket_copy_peer(struct socket *s, struct socket *as)
 {
     assert_held(&s->lock);
     s->peer_pid = as->peer_pid;
-    s->peer_cred = as->peer_cred;
+    cred_drop(&s->peer_cred);
+    s->peer_cred = cred_copy(&as->peer_cred);
 }
 
 uint64_t patience_deadline(struct patience *p)

@@ -99,6 +99,7 @@ void task_free(struct task *t)
 {
     stack_free(t->kernel_stack);
     deadline_free(t->deadline);
+    cred_drop(&t->cred);
     if (t->xsave)
         fpu_destroy(t);
     mem_free(t->debug);

@@ -12,6 +12,7 @@
 
 #include "abi/capture.h"
 #include "guest_kernel/core/cpu_offsets.h"
+#include "guest_kernel/core/cred.h"
 #include "guest_kernel/core/time.h"
 #include "guest_kernel/core/user.h"
 #include "guest_kernel/core/wait.h"
@@ -38,13 +39,6 @@ enum task_state { TASK_RUNNING, TASK_INTERRUPTIBLE, TASK_UNINTERRUPTIBLE, TASK_S
 #define TASK_REQUESTED BIT(5) /* the hypervisor wants something done as the call ends (capture_request.c) */
 #define TASK_CALL_LEAVE BIT(4) /* a traced call has its result, or one has been traced meanwhile */
 #define TASK_IRET BIT(2)   /* leave by IRET, which restores every register: after sigreturn, execve, a closed call */
-
-struct cred { /* of a task, changed by itself only */
-    uint32_t uid, euid, suid, fsuid;
-    uint32_t gid, egid, sgid, fsgid;
-    uint32_t group_count;
-    uint32_t groups[32];
-};
 
 /* How a task wants to be scheduled (sched(7)). */
 struct sched_setting {

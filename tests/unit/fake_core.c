@@ -314,6 +314,7 @@ size_t iter_zero(struct io_iter *it, size_t n)
 
 void fake_start(void)
 {
+    fake_task.cred.permitted = fake_task.cred.effective = CAPABILITIES_ALL;
     fake_task.files = file_table_create();
     if (fs_init() || !(fake_task.fs = fs_context_create()))
         panic("fs_init");

@@ -4,17 +4,11 @@
 #ifndef GUEST_KERNEL_CORE_TASK_H
 #define GUEST_KERNEL_CORE_TASK_H
 
+#include "guest_kernel/core/cred.h"
 #include "guest_kernel/core/wait.h"
 
 struct file_table;
 struct fs_context;
-
-struct cred {
-    uint32_t uid, euid, suid, fsuid;
-    uint32_t gid, egid, sgid, fsgid;
-    uint32_t group_count;
-    uint32_t groups[32];
-};
 
 struct task {
     struct file_table *files;
