@@ -103,6 +103,9 @@ static void print_value(struct decoder *d, int64_t result)
         print_sched_policy(d, (uint64_t)result);
         out(d, ")");
         break;
+    case RESULT_FD:
+        out_fd(d, (int)result);
+        break;
     default:
         out(d, "%lld", (long long)result);
     }
@@ -122,18 +125,34 @@ static void print_result(struct decoder *d)
         out(d, " (DENIED)");
 }
 
-static void print_arguments(struct decoder *d)
+const struct decode_style decode_style_plain = {.string_max = 32};
+
+static void print_one_argument(struct decoder *d, bool raw)
+{
+    char name[DECODE_ARGUMENT_NAME_MAX];
+    uint64_t value = d->call->args[d->index];
+
+    if (d->style->argument_names && decode_argument_name(d->call->nr, d->index, name, sizeof name))
+        out(d, "%s=", name);
+    if (raw)
+        out(d, "%#llx", (unsigned long long)value);
+    else
+        printers[d->row->kinds[d->index]](d, value);
+}
+
+static void print_arguments(struct decoder *d, bool raw)
 {
     bool first = true;
 
-    if (d->row->result == RESULT_SIGRETURN)
+    if (d->row->result == RESULT_SIGRETURN && !raw)
         print_sigreturn(d);
     for (d->index = 0; d->index < syscall_row_arity(d->row); d->index++) {
         size_t before = d->used;
 
         d->skipped = false;
         out(d, first ? "" : ", ");
-        printers[d->row->kinds[d->index]](d, d->call->args[d->index]);
+        d->argument = d->used;
+        print_one_argument(d, raw);
         if (d->skipped) {
             d->used = before;
             d->buffer[before] = '\0';
@@ -151,25 +170,73 @@ static void print_unknown(struct decoder *d)
         out(d, "%s%#llx", i ? ", " : "", (unsigned long long)d->call->args[i]);
 }
 
-size_t decode_call(const struct decode_call *call, char *buffer, size_t size)
+static bool is_known(const struct decode_call *call)
+{
+    return call->nr < SYSCALL_COUNT && syscall_rows[call->nr].name;
+}
+
+static struct decoder begin(const struct decode_call *call, const struct decode_style *style, char *buffer, size_t size)
 {
     static const struct syscall_row unknown = {.result = RESULT_INT};
-    bool known = call->nr < SYSCALL_COUNT && syscall_rows[call->nr].name;
-    struct decoder d = {.call = call, .row = known ? &syscall_rows[call->nr] : &unknown, .buffer = buffer,
-                        .size = size};
+
+    if (size > 0)
+        buffer[0] = '\0';
+    return (struct decoder){.call = call, .row = is_known(call) ? &syscall_rows[call->nr] : &unknown, .style = style,
+                            .buffer = buffer, .size = size};
+}
+
+struct decode_text decode_call_as(const struct decode_call *call, const struct decode_style *style, bool raw, char *buffer,
+                                  size_t size)
+{
+    struct decoder d = begin(call, style, buffer, size);
+    struct decode_text text = {0};
 
     if (size == 0)
-        return 0;
-    buffer[0] = '\0';
-    if (known) {
+        return text;
+    if (is_known(call)) {
         out(&d, "%s(", d.row->name);
-        print_arguments(&d);
+        print_arguments(&d, raw);
     } else {
         print_unknown(&d);
     }
-    if (!call->returned && d.row->result != RESULT_NONE)
+    if (!call->returned && d.is_return) { /* what follows will never be known */
+        d.used = MIN(d.entered, d.used);
         out(&d, " <unfinished ...>");
-    out(&d, ") = ");
+    }
+    d.argument = d.used;
+    call_returned(&d);
+    text.entered = MIN(d.entered, d.used);
+    out(&d, ")");
+    text.arguments = d.used;
+    out(&d, " = ");
+    print_result(&d);
+    text.size = d.used;
+    return text;
+}
+
+size_t decode_call(const struct decode_call *call, char *buffer, size_t size)
+{
+    return decode_call_as(call, &decode_style_plain, false, buffer, size).size;
+}
+
+size_t decode_argument(const struct decode_call *call, const struct decode_style *style, unsigned index, char *buffer,
+                       size_t size)
+{
+    struct decoder d = begin(call, style, buffer, size);
+
+    if (size == 0 || index >= syscall_row_arity(d.row))
+        return 0;
+    d.index = index;
+    printers[d.row->kinds[index]](&d, call->args[index]);
+    return d.used;
+}
+
+size_t decode_result(const struct decode_call *call, const struct decode_style *style, char *buffer, size_t size)
+{
+    struct decoder d = begin(call, style, buffer, size);
+
+    if (size == 0)
+        return 0;
     print_result(&d);
     return d.used;
 }
@@ -177,12 +244,11 @@ size_t decode_call(const struct decode_call *call, char *buffer, size_t size)
 size_t decode_siginfo(const void *siginfo, char *buffer, size_t size)
 {
     struct decode_call none = {0};
-    struct decoder d = {.call = &none, .buffer = buffer, .size = size};
+    struct decoder d = begin(&none, &decode_style_plain, buffer, size);
     int32_t number;
 
     if (size == 0)
         return 0;
-    buffer[0] = '\0';
     memcpy(&number, siginfo, sizeof number);
     out(&d, "--- ");
     out_signal(&d, (uint32_t)number);
@@ -195,12 +261,11 @@ size_t decode_siginfo(const void *siginfo, char *buffer, size_t size)
 size_t decode_task_exit(uint32_t wait_status, char *buffer, size_t size)
 {
     struct decode_call none = {0};
-    struct decoder d = {.call = &none, .buffer = buffer, .size = size};
+    struct decoder d = begin(&none, &decode_style_plain, buffer, size);
     unsigned number = wait_status & 0x7f;
 
     if (size == 0)
         return 0;
-    buffer[0] = '\0';
     if (number == 0) {
         out(&d, "+++ exited with %u +++", (wait_status >> 8) & 0xff);
         return d.used;

@@ -9,6 +9,8 @@
 #include "lib/string.h"
 
 #define PATH_SHOWN 4095u
+#define ALWAYS_KEPT 32u /* of captured bytes; if fewer are known, something else is wrong */
+#define DESCRIPTOR_TEXT_MAX 4352u /* a path, and what surrounds it */
 
 void print_int(struct decoder *d, uint64_t value)
 {
@@ -40,12 +42,34 @@ void print_address(struct decoder *d, uint64_t value)
     out_address(d, value);
 }
 
+static void out_descriptor(struct decoder *d, int fd)
+{
+    char text[DESCRIPTOR_TEXT_MAX];
+
+    if (d->style->descriptor && d->style->descriptor(d->style->context, fd, text, sizeof text))
+        out(d, "%s", text);
+}
+
+void out_fd(struct decoder *d, int fd)
+{
+    out(d, "%d", fd);
+    out_descriptor(d, fd);
+}
+
 void print_dirfd(struct decoder *d, uint64_t value)
 {
-    if ((int)value == AT_FDCWD)
-        out(d, "AT_FDCWD");
-    else
+    if ((int)value != AT_FDCWD || d->style->names == DECODE_NUMBERS)
         out(d, "%d", (int)value);
+    else if (d->style->names == DECODE_BOTH)
+        out(d, "%d /* AT_FDCWD */", (int)value);
+    else
+        out(d, "AT_FDCWD");
+    out_descriptor(d, (int)value);
+}
+
+void print_fd(struct decoder *d, uint64_t value)
+{
+    out_fd(d, (int)value);
 }
 
 void print_uid(struct decoder *d, uint64_t value)
@@ -104,8 +128,13 @@ void print_fd_pair(struct decoder *d, uint64_t value)
 {
     int32_t pair[2];
 
-    if (fetch_out(d, value, pair, sizeof pair))
-        out(d, "[%d, %d]", pair[0], pair[1]);
+    if (fetch_out(d, value, pair, sizeof pair)) {
+        out(d, "[");
+        out_fd(d, pair[0]);
+        out(d, ", ");
+        out_fd(d, pair[1]);
+        out(d, "]");
+    }
 }
 
 void print_mode(struct decoder *d, uint64_t value)
@@ -181,8 +210,22 @@ static void out_character(struct decoder *d, uint8_t c, bool digit_follows)
         out(d, digit_follows ? "\\%03o" : "\\%o", c);
 }
 
+/* Text, perhaps with tabs and ends of lines. */
+static bool is_text(const uint8_t *bytes, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if ((bytes[i] < ' ' && !(bytes[i] >= '\t' && bytes[i] <= '\r')) || bytes[i] > '~')
+            return false;
+    }
+    return true;
+}
+
 void out_quoted(struct decoder *d, const uint8_t *bytes, size_t n, bool ends_early)
 {
+    if (d->style->hex == DECODE_HEX_ALWAYS || (d->style->hex == DECODE_HEX_BINARY && !is_text(bytes, n))) {
+        out_hex_quoted(d, bytes, n, ends_early);
+        return;
+    }
     out(d, "\"");
     for (size_t i = 0; i < n; i++)
         out_character(d, bytes[i], i + 1 < n && is_octal_digit(bytes[i + 1]));
@@ -201,6 +244,8 @@ void out_hex_quoted(struct decoder *d, const uint8_t *bytes, size_t n, bool ends
 static void print_text(struct decoder *d, enum memory which, uint64_t address, size_t shown)
 {
     uint8_t bytes[PATH_SHOWN + 1];
+
+    shown = MIN(shown, (size_t)PATH_SHOWN);
     size_t known = address ? memory_read_some(d, which, address, bytes, shown + 1) : 0;
     const uint8_t *end = known ? memchr(bytes, 0, known) : NULL;
 
@@ -214,7 +259,7 @@ static void print_text(struct decoder *d, enum memory which, uint64_t address, s
 
 void print_string(struct decoder *d, uint64_t value)
 {
-    print_text(d, MEMORY_IN, value, d->row->kinds[d->index] == ARG_PATH ? PATH_SHOWN : STRING_SHOWN);
+    print_text(d, MEMORY_IN, value, d->row->kinds[d->index] == ARG_PATH ? PATH_SHOWN : shown_max(d));
 }
 
 void print_string_out(struct decoder *d, uint64_t value)
@@ -225,18 +270,19 @@ void print_string_out(struct decoder *d, uint64_t value)
         out_address(d, value);
 }
 
-/* n bytes at an address: as many as are shown must be known. */
+/* n bytes at an address; of long ones only a beginning was kept. */
 static void print_bytes(struct decoder *d, enum memory which, uint64_t address, uint64_t n, bool hex)
 {
-    uint8_t bytes[STRING_SHOWN];
-    size_t shown = (size_t)MIN(n, (uint64_t)STRING_SHOWN);
+    uint8_t bytes[DECODE_STRING_LIMIT];
+    size_t shown = (size_t)MIN(n, (uint64_t)MIN(shown_max(d), DECODE_STRING_LIMIT));
+    size_t known = address ? memory_read_some(d, which, address, bytes, shown) : 0;
 
-    if (!address || (n > 0 && !memory_read(d, which, address, bytes, shown)))
+    if (!address || known < MIN(shown, (size_t)ALWAYS_KEPT))
         out_address(d, address);
     else if (hex)
-        out_hex_quoted(d, bytes, shown, n > shown);
+        out_hex_quoted(d, bytes, known, n > known);
     else
-        out_quoted(d, bytes, shown, n > shown);
+        out_quoted(d, bytes, known, n > known);
 }
 
 void print_buffer_in(struct decoder *d, uint64_t value)
@@ -277,7 +323,7 @@ void out_iov(struct decoder *d, const struct iov_view *view)
     out(d, "[");
     for (uint64_t i = 0; i < count; i++, address += sizeof segment) {
         out(d, i ? ", " : "");
-        if (i >= STRING_SHOWN || !memory_read(d, MEMORY_IN, address, &segment, sizeof segment)) {
+        if (i >= shown_max(d) || !memory_read(d, MEMORY_IN, address, &segment, sizeof segment)) {
             out(d, "...");
             break;
         }
@@ -325,11 +371,11 @@ void print_argv(struct decoder *d, uint64_t value)
     out(d, "[");
     for (unsigned i = 0; pointer; i++) {
         out(d, i ? ", " : "");
-        if (i >= STRING_SHOWN) {
+        if (i >= shown_max(d)) {
             out(d, "...");
             break;
         }
-        print_text(d, MEMORY_IN, pointer, STRING_SHOWN);
+        print_text(d, MEMORY_IN, pointer, shown_max(d));
         value += sizeof pointer;
         if (!memory_read(d, MEMORY_IN, value, &pointer, sizeof pointer)) {
             out(d, ", ... /* %#llx */", (unsigned long long)value);
@@ -344,6 +390,10 @@ void print_envp(struct decoder *d, uint64_t value)
     uint64_t pointer;
     unsigned count = 0;
 
+    if (d->style->whole) {
+        print_argv(d, value);
+        return;
+    }
     out_address(d, value);
     if (!value || !memory_read(d, MEMORY_IN, value, &pointer, sizeof pointer))
         return;

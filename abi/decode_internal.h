@@ -8,7 +8,7 @@
 #include "abi/decode.h"
 #include "abi/syscalls.h"
 
-#define STRING_SHOWN 32u /* bytes of a string, elements of an array, as strace does */
+#define STRING_SHOWN 32u /* where a style has no say, for room on the stack; else shown_max() */
 
 struct ucred;
 
@@ -19,13 +19,24 @@ struct decoder {
     char *buffer;
     size_t size, used;
     bool skipped; /* the printer printed nothing: no comma */
+    const struct decode_style *style;
+    size_t argument; /* where the text of the argument being printed begins */
+    bool is_return;  /* something was printed, or asked for, that only the return tells */
+    size_t entered;  /* if so, what was printed before */
 };
+
+/* Bytes of a string, elements of an array. */
+static inline unsigned shown_max(const struct decoder *d)
+{
+    return d->style->string_max;
+}
 
 typedef void decode_printer(struct decoder *d, uint64_t value);
 
 /* Output. */
 void out(struct decoder *d, const char *fmt, ...) printf_like(2, 3);
 void out_address(struct decoder *d, uint64_t address); /* NULL or 0x... */
+void out_fd(struct decoder *d, int fd);                /* and what it is, if that is asked for */
 void out_quoted(struct decoder *d, const uint8_t *bytes, size_t n, bool ends_early); /* "..." and the dots */
 void out_hex_quoted(struct decoder *d, const uint8_t *bytes, size_t n, bool ends_early);
 void out_signal(struct decoder *d, uint64_t number);
@@ -34,6 +45,7 @@ void out_siginfo(struct decoder *d, const void *siginfo);
 void out_mode(struct decoder *d, uint32_t mode); /* S_IFREG|0644 */
 void out_capability(struct decoder *d, uint64_t number); /* CAP_KILL */
 void out_futex_wake_op(struct decoder *d, uint32_t value);
+void out_date(struct decoder *d, int64_t seconds, int64_t nanoseconds); /* a comment, if there is one to make */
 void out_clock_ticks(struct decoder *d, uint64_t ticks); /* 2 and a comment: 0.02 s */
 
 /*
@@ -41,11 +53,13 @@ void out_clock_ticks(struct decoder *d, uint64_t ticks); /* 2 and a comment: 0.0
  * is not known.
  */
 enum memory { MEMORY_IN, MEMORY_OUT };
-bool memory_read(const struct decoder *d, enum memory which, uint64_t address, void *to, size_t n);
+bool memory_read(struct decoder *d, enum memory which, uint64_t address, void *to, size_t n);
 /* As many bytes from the address on as are known, at most n. */
-size_t memory_read_some(const struct decoder *d, enum memory which, uint64_t address, void *to, size_t n);
+size_t memory_read_some(struct decoder *d, enum memory which, uint64_t address, void *to, size_t n);
+/* Printers learn of the return by these, not from the call itself: it tells what strace would print only then. */
+bool call_returned(struct decoder *d);
 /* Did the call do its work?  What it stores is shown only then. */
-bool call_succeeded(const struct decoder *d);
+bool call_succeeded(struct decoder *d);
 /* Read a struct that the call has stored, or print the address and return false. */
 bool fetch_out(struct decoder *d, uint64_t address, void *to, size_t n);
 bool fetch_in(struct decoder *d, uint64_t address, void *to, size_t n);

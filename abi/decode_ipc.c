@@ -187,7 +187,7 @@ void print_sembufs(struct decoder *d, uint64_t value)
         return;
     }
     for (uint32_t n = 0; n < count; n++) {
-        if (n == STRING_SHOWN) {
+        if (n == shown_max(d)) {
             out(d, ", ...");
             break;
         }

@@ -37,7 +37,24 @@ static bool is_part_of(const struct capture_item *item, enum memory which)
     return which == MEMORY_OUT ? item->direction != CAPTURE_OBSERVED : item->direction != CAPTURE_OUT;
 }
 
-size_t memory_read_some(const struct decoder *d, enum memory which, uint64_t address, void *to, size_t n)
+/* Whatever is asked now is known only since the call has returned. */
+static void return_begin(struct decoder *d)
+{
+    if (d->is_return)
+        return;
+    d->is_return = true;
+    d->entered = d->argument;
+    if (d->call->returned && d->style->returned)
+        d->style->returned(d->style->context);
+}
+
+bool call_returned(struct decoder *d)
+{
+    return_begin(d);
+    return d->call->returned;
+}
+
+static size_t items_read(const struct decode_call *call, enum memory which, uint64_t address, void *to, size_t n)
 {
     uint8_t known[4096];
     const struct capture_item *item;
@@ -45,9 +62,9 @@ size_t memory_read_some(const struct decoder *d, enum memory which, uint64_t add
 
     n = MIN(n, sizeof known);
     memset(known, 0, n);
-    if (!d->call->items)
+    if (!call->items)
         return 0;
-    while ((item = next_item(d->call, &offset))) {
+    while ((item = next_item(call, &offset))) {
         if (is_part_of(item, which))
             overlay(item, address, to, known, n);
     }
@@ -56,14 +73,32 @@ size_t memory_read_some(const struct decoder *d, enum memory which, uint64_t add
     return count;
 }
 
-bool memory_read(const struct decoder *d, enum memory which, uint64_t address, void *to, size_t n)
+size_t decode_memory(const struct decode_call *call, bool stored, uint64_t address, void *to, size_t n)
+{
+    size_t done = 0, piece;
+
+    do {
+        piece = items_read(call, stored ? MEMORY_OUT : MEMORY_IN, address + done, (uint8_t *)to + done, n - done);
+        done += piece;
+    } while (piece > 0 && done < n);
+    return done;
+}
+
+size_t memory_read_some(struct decoder *d, enum memory which, uint64_t address, void *to, size_t n)
+{
+    if (which == MEMORY_OUT)
+        return_begin(d);
+    return decode_memory(d->call, which == MEMORY_OUT, address, to, n);
+}
+
+bool memory_read(struct decoder *d, enum memory which, uint64_t address, void *to, size_t n)
 {
     return memory_read_some(d, which, address, to, n) == n;
 }
 
-bool call_succeeded(const struct decoder *d)
+bool call_succeeded(struct decoder *d)
 {
-    return d->call->returned && (d->call->result >= 0 || d->call->result < -4095);
+    return call_returned(d) && (d->call->result >= 0 || d->call->result < -4095);
 }
 
 bool fetch_in(struct decoder *d, uint64_t address, void *to, size_t n)

@@ -22,7 +22,7 @@ void print_msg_flags(struct decoder *d, uint64_t value)
 
 static void print_descriptors(struct decoder *d, const uint8_t *data, size_t known, size_t n)
 {
-    size_t count = n / sizeof(int32_t), shown = MIN(known / sizeof(int32_t), (size_t)STRING_SHOWN);
+    size_t count = n / sizeof(int32_t), shown = MIN(known / sizeof(int32_t), (size_t)shown_max(d));
 
     if (count == 0)
         return;
@@ -30,7 +30,8 @@ static void print_descriptors(struct decoder *d, const uint8_t *data, size_t kno
     for (size_t i = 0; i < MIN(count, shown); i++) {
         int32_t fd;
         memcpy(&fd, data + i * sizeof fd, sizeof fd);
-        out(d, "%s%d", i ? ", " : "", fd);
+        out(d, i ? ", " : "");
+        out_fd(d, fd);
     }
     out(d, count > shown ? ", ...]" : "]");
 }
@@ -207,10 +208,10 @@ static void print_many(struct decoder *d, enum memory which, uint64_t address, u
     for (uint64_t n = 0; n < count; n++, address += sizeof(struct mmsghdr)) {
         size_t before = d->used;
         out(d, n ? ", " : "");
-        if (n < STRING_SHOWN && print_one_of_many(d, which, address, n < done))
+        if (n < shown_max(d) && print_one_of_many(d, which, address, n < done))
             continue;
         d->used = before;
-        out(d, n < STRING_SHOWN ? ", ... /* %#llx */" : ", ...", (unsigned long long)address);
+        out(d, n < shown_max(d) ? ", ... /* %#llx */" : ", ...", (unsigned long long)address);
         break;
     }
     out(d, "]");

@@ -44,10 +44,12 @@ void out_name(struct decoder *d, const struct name *names, uint64_t value, const
 {
     const char *text = name_find(names, value);
 
-    if (text)
+    if (d->style->names == DECODE_NUMBERS)
+        out(d, "%#llx", (unsigned long long)value);
+    else if (text && d->style->names == DECODE_NAMES)
         out(d, "%s", text);
     else
-        out(d, "%#llx /* %s */", (unsigned long long)value, unknown);
+        out(d, "%#llx /* %s */", (unsigned long long)value, text ? text : unknown);
 }
 
 /* Prints the names of bits in order, `first` is put before the first; returns what is left without a name. */
@@ -63,19 +65,34 @@ static uint64_t out_bits(struct decoder *d, const struct name *names, uint64_t v
     return value;
 }
 
-void out_flags(struct decoder *d, const struct name *names, uint64_t value, const char *unknown)
+static void out_named_flags(struct decoder *d, const struct name *names, uint64_t value, const char *unknown)
 {
     size_t before = d->used;
-
-    if (value == 0) {
-        out(d, "%s", names->text && names->value == 0 ? names->text : "0");
-        return;
-    }
     uint64_t rest = out_bits(d, names, value, "");
-    if (rest == value)
+
+    if (value == 0)
+        out(d, "%s", names->text && names->value == 0 ? names->text : "0");
+    else if (rest == value)
         out(d, "%#llx /* %s */", (unsigned long long)rest, unknown);
     else if (rest)
         out(d, "%s%#llx", d->used > before ? "|" : "", (unsigned long long)rest);
+}
+
+void out_flags(struct decoder *d, const struct name *names, uint64_t value, const char *unknown)
+{
+    bool has_name = value == 0 ? names->text && names->value == 0 : false;
+
+    for (const struct name *n = names; n->text && !has_name; n++)
+        has_name = n->value && (value & n->value) == n->value;
+    if (d->style->names == DECODE_NUMBERS) {
+        out(d, "%#llx", (unsigned long long)value);
+    } else if (d->style->names == DECODE_BOTH && has_name) {
+        out(d, "%#llx /* ", (unsigned long long)value);
+        out_named_flags(d, names, value, unknown);
+        out(d, " */");
+    } else {
+        out_named_flags(d, names, value, unknown);
+    }
 }
 
 static const struct name access_modes[] = {NAME(O_RDONLY), NAME(O_WRONLY), NAME(O_RDWR), NAME(O_ACCMODE), NAME_END};
@@ -88,10 +105,15 @@ static const struct name open_flags[] = {
 
 void out_open_flags(struct decoder *d, uint64_t value)
 {
+    if (d->style->names != DECODE_NAMES)
+        out(d, d->style->names == DECODE_BOTH ? "%#llx /* " : "%#llx", (unsigned long long)value);
+    if (d->style->names == DECODE_NUMBERS)
+        return;
     out(d, "%s", name_find(access_modes, value & O_ACCMODE));
     uint64_t rest = out_bits(d, open_flags, value & ~(uint64_t)O_ACCMODE, "|");
     if (rest)
         out(d, "|%#llx", (unsigned long long)rest);
+    out(d, d->style->names == DECODE_BOTH ? " */" : "");
 }
 
 void print_open_flags(struct decoder *d, uint64_t value)

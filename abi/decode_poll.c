@@ -26,11 +26,12 @@ void print_pollfds(struct decoder *d, uint64_t value)
     out(d, "[");
     for (uint32_t i = 0; i < count; i++) {
         out(d, i ? ", " : "");
-        if (i >= STRING_SHOWN || !memory_read(d, MEMORY_IN, value + i * sizeof p, &p, sizeof p)) {
+        if (i >= shown_max(d) || !memory_read(d, MEMORY_IN, value + i * sizeof p, &p, sizeof p)) {
             out(d, "...");
             break;
         }
-        out(d, "{fd=%d", p.fd);
+        out(d, "{fd=");
+        out_fd(d, p.fd);
         if (p.fd >= 0) {
             out(d, ", events=");
             out_flags(d, poll_events, (uint16_t)p.events, "POLL???");
@@ -73,11 +74,13 @@ void print_result_poll(struct decoder *d)
         if (!p.revents)
             continue;
         out(d, printed ? ", " : "[");
-        if (printed++ >= STRING_SHOWN) {
+        if (printed++ >= shown_max(d)) {
             out(d, "...");
             break;
         }
-        out(d, "{fd=%d, revents=", p.fd);
+        out(d, "{fd=");
+        out_fd(d, p.fd);
+        out(d, ", revents=");
         out_flags(d, poll_events, (uint16_t)p.revents, "POLL???");
         out(d, "}");
     }
@@ -100,8 +103,10 @@ static unsigned print_set_members(struct decoder *d, const uint8_t *set, const c
     unsigned printed = 0;
 
     for (int fd = 0; fd < count; fd++) {
-        if (set[fd / 8] & (1u << (fd % 8)))
-            out(d, "%s%d", printed++ ? " " : first, fd);
+        if (!(set[fd / 8] & (1u << (fd % 8))))
+            continue;
+        out(d, "%s", printed++ ? " " : first);
+        out_fd(d, fd);
     }
     return printed;
 }
@@ -184,7 +189,7 @@ void print_epoll_events(struct decoder *d, uint64_t value)
     out(d, "[");
     for (uint64_t i = 0; i < count; i++) {
         out(d, i ? ", " : "");
-        if (i >= STRING_SHOWN || !memory_read(d, MEMORY_OUT, value + i * sizeof e, &e, sizeof e)) {
+        if (i >= shown_max(d) || !memory_read(d, MEMORY_OUT, value + i * sizeof e, &e, sizeof e)) {
             out(d, "...");
             break;
         }

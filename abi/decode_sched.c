@@ -50,7 +50,7 @@ void print_sched_attr_in(struct decoder *d, uint64_t value)
     uint32_t size;
 
     print_attr(d, MEMORY_IN, value);
-    if (d->call->returned && d->call->result == -E2BIG && memory_read(d, MEMORY_OUT, value, &size, sizeof size))
+    if (call_returned(d) && d->call->result == -E2BIG && memory_read(d, MEMORY_OUT, value, &size, sizeof size))
         out(d, " => {size=%u}", size);
 }
 
@@ -87,7 +87,7 @@ void print_futex_waitv(struct decoder *d, uint64_t value)
     out(d, "[");
     for (uint32_t i = 0; i < count; i++) {
         out(d, i ? ", " : "");
-        if (i >= STRING_SHOWN || !memory_read(d, MEMORY_IN, value + i * sizeof w, &w, sizeof w)) {
+        if (i >= shown_max(d) || !memory_read(d, MEMORY_IN, value + i * sizeof w, &w, sizeof w)) {
             out(d, "...");
             break;
         }

@@ -56,7 +56,7 @@ void print_mincore(struct decoder *d, uint64_t value)
     out(d, "[");
     for (uint64_t i = 0; i < pages; i++) {
         out(d, i ? ", " : "");
-        if (i >= STRING_SHOWN || !memory_read(d, MEMORY_OUT, value + i, &resident, sizeof resident)) {
+        if (i >= shown_max(d) || !memory_read(d, MEMORY_OUT, value + i, &resident, sizeof resident)) {
             out(d, "...");
             break;
         }

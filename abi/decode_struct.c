@@ -15,7 +15,15 @@
 
 #define DIRENT64_HEADER 19 /* d_ino, d_off, d_reclen, d_type of struct linux_dirent64 */
 #define DIRENT_HEADER 18   /* d_ino, d_off, d_reclen of struct linux_dirent */
+#define DIRENT_SHOWN 304   /* bytes of the longest entry */
 #define DIRENT_RECLEN 16   /* offset of d_reclen in both */
+
+static void print_stat_time(struct decoder *d, const char *name, int64_t seconds, uint64_t fraction)
+{
+    out(d, ", st_%s=%lld", name, (long long)seconds);
+    out_date(d, seconds, (int64_t)fraction);
+    out(d, ", st_%s_nsec=%llu", name, (unsigned long long)fraction);
+}
 
 void print_stat(struct decoder *d, uint64_t value)
 {
@@ -23,15 +31,63 @@ void print_stat(struct decoder *d, uint64_t value)
 
     if (!fetch_out(d, value, &st, sizeof st))
         return;
-    out(d, "{st_mode=");
+    out(d, "{");
+    if (d->style->whole) {
+        out(d, "st_dev=");
+        print_dev(d, st.st_dev);
+        out(d, ", st_ino=%llu, ", (unsigned long long)st.st_ino);
+    }
+    out(d, "st_mode=");
     out_mode(d, st.st_mode);
+    if (d->style->whole)
+        out(d, ", st_nlink=%llu, st_uid=%u, st_gid=%u, st_blksize=%llu, st_blocks=%llu", (unsigned long long)st.st_nlink,
+            st.st_uid, st.st_gid, (unsigned long long)st.st_blksize, (unsigned long long)st.st_blocks);
     if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) {
         out(d, ", st_rdev=");
         print_dev(d, st.st_rdev);
     } else {
         out(d, ", st_size=%llu", (unsigned long long)st.st_size);
     }
-    out(d, ", ...}");
+    if (d->style->whole) {
+        print_stat_time(d, "atime", (int64_t)st.st_atime, st.st_atime_nsec);
+        print_stat_time(d, "mtime", (int64_t)st.st_mtime, st.st_mtime_nsec);
+        print_stat_time(d, "ctime", (int64_t)st.st_ctime, st.st_ctime_nsec);
+    }
+    out(d, d->style->whole ? "}" : ", ...}");
+}
+
+static void print_statx_time(struct decoder *d, bool is_there, const char *name, const struct statx_timestamp *t)
+{
+    if (!is_there)
+        return;
+    out(d, ", stx_%s={tv_sec=%lld, tv_nsec=%u}", name, (long long)t->tv_sec, t->tv_nsec);
+    out_date(d, t->tv_sec, t->tv_nsec);
+}
+
+static void print_statx_owner(struct decoder *d, const struct statx *st)
+{
+    if (st->stx_mask & STATX_NLINK)
+        out(d, ", stx_nlink=%u", st->stx_nlink);
+    if (st->stx_mask & STATX_UID)
+        out(d, ", stx_uid=%u", st->stx_uid);
+    if (st->stx_mask & STATX_GID)
+        out(d, ", stx_gid=%u", st->stx_gid);
+}
+
+static void print_statx_rest(struct decoder *d, const struct statx *st, const struct name *attributes)
+{
+    if (st->stx_mask & STATX_BLOCKS)
+        out(d, ", stx_blocks=%llu", (unsigned long long)st->stx_blocks);
+    out(d, ", stx_attributes_mask=");
+    out_flags(d, attributes, st->stx_attributes_mask, "STATX_ATTR_???");
+    print_statx_time(d, st->stx_mask & STATX_ATIME, "atime", &st->stx_atime);
+    print_statx_time(d, st->stx_mask & STATX_BTIME, "btime", &st->stx_btime);
+    print_statx_time(d, st->stx_mask & STATX_CTIME, "ctime", &st->stx_ctime);
+    print_statx_time(d, st->stx_mask & STATX_MTIME, "mtime", &st->stx_mtime);
+    out(d, ", stx_rdev_major=%u, stx_rdev_minor=%u, stx_dev_major=%u, stx_dev_minor=%u", st->stx_rdev_major,
+        st->stx_rdev_minor, st->stx_dev_major, st->stx_dev_minor);
+    if (st->stx_mask & STATX_MNT_ID)
+        out(d, ", stx_mnt_id=%#llx", (unsigned long long)st->stx_mnt_id);
 }
 
 void print_statx(struct decoder *d, uint64_t value)
@@ -46,15 +102,23 @@ void print_statx(struct decoder *d, uint64_t value)
         return;
     out(d, "{stx_mask=");
     print_statx_mask(d, st.stx_mask);
+    if (d->style->whole)
+        out(d, ", stx_blksize=%u", st.stx_blksize);
     out(d, ", stx_attributes=");
     out_flags(d, attributes, st.stx_attributes, "STATX_ATTR_???");
+    if (d->style->whole)
+        print_statx_owner(d, &st);
     if (st.stx_mask & (STATX_TYPE | STATX_MODE)) {
         out(d, ", stx_mode=");
         out_mode(d, st.stx_mode);
     }
+    if (d->style->whole && (st.stx_mask & STATX_INO))
+        out(d, ", stx_ino=%llu", (unsigned long long)st.stx_ino);
     if (st.stx_mask & STATX_SIZE)
         out(d, ", stx_size=%llu", (unsigned long long)st.stx_size);
-    out(d, ", ...}");
+    if (d->style->whole)
+        print_statx_rest(d, &st, attributes);
+    out(d, d->style->whole ? "}" : ", ...}");
 }
 
 void print_statfs(struct decoder *d, uint64_t value)
@@ -84,6 +148,43 @@ void print_statfs(struct decoder *d, uint64_t value)
     out(d, "}");
 }
 
+/* Entries with their names, as far as they were kept. */
+static void print_entries_whole(struct decoder *d, uint64_t address, uint64_t size, bool is_64)
+{
+    static const struct name types[] = {{0, "DT_UNKNOWN"}, {1, "DT_FIFO"}, {2, "DT_CHR"}, {4, "DT_DIR"}, {6, "DT_BLK"},
+                                        {8, "DT_REG"}, {10, "DT_LNK"}, {12, "DT_SOCK"}, NAME_END};
+    unsigned header = is_64 ? DIRENT64_HEADER : DIRENT_HEADER;
+    uint8_t entry[DIRENT_SHOWN];
+    struct {
+        uint64_t inode, offset;
+        uint16_t length;
+    } e;
+
+    out(d, "[");
+    for (uint64_t at = 0; at < size; at += e.length) {
+        size_t known = memory_read_some(d, MEMORY_OUT, address + at, entry, MIN((size_t)(size - at), sizeof entry));
+        memcpy(&e, entry, sizeof e.inode + sizeof e.offset + sizeof e.length);
+        out(d, at ? ", " : "");
+        if (known < header || e.length < header || e.length > known) {
+            out(d, "...");
+            break;
+        }
+        out(d, "{d_ino=%llu, d_off=%lld, d_reclen=%u", (unsigned long long)e.inode, (long long)e.offset, e.length);
+        if (is_64) {
+            out(d, ", d_type=");
+            out_name(d, types, entry[header - 1], "DT_???");
+        }
+        out(d, ", d_name=");
+        out_quoted(d, entry + header, strnlen((char *)entry + header, e.length - header), false);
+        if (!is_64) {
+            out(d, ", d_type=");
+            out_name(d, types, entry[e.length - 1], "DT_???");
+        }
+        out(d, "}");
+    }
+    out(d, "]");
+}
+
 /* Directory entries are counted, as strace does by default. */
 static void print_entries(struct decoder *d, uint64_t address, unsigned header)
 {
@@ -91,6 +192,10 @@ static void print_entries(struct decoder *d, uint64_t address, unsigned header)
     unsigned count = 0;
     uint16_t length;
 
+    if (d->style->whole && call_succeeded(d) && address) {
+        print_entries_whole(d, address, size, header == DIRENT64_HEADER);
+        return;
+    }
     out_address(d, address);
     if (!call_succeeded(d) || !address)
         return;
@@ -121,7 +226,19 @@ void print_utsname(struct decoder *d, uint64_t value)
     out_quoted(d, (uint8_t *)u.sysname, strnlen(u.sysname, sizeof u.sysname), false);
     out(d, ", nodename=");
     out_quoted(d, (uint8_t *)u.nodename, strnlen(u.nodename, sizeof u.nodename), false);
-    out(d, ", ...}");
+    if (!d->style->whole) {
+        out(d, ", ...}");
+        return;
+    }
+    out(d, ", release=");
+    out_quoted(d, (uint8_t *)u.release, strnlen(u.release, sizeof u.release), false);
+    out(d, ", version=");
+    out_quoted(d, (uint8_t *)u.version, strnlen(u.version, sizeof u.version), false);
+    out(d, ", machine=");
+    out_quoted(d, (uint8_t *)u.machine, strnlen(u.machine, sizeof u.machine), false);
+    out(d, ", domainname=");
+    out_quoted(d, (uint8_t *)u.domainname, strnlen(u.domainname, sizeof u.domainname), false);
+    out(d, "}");
 }
 
 void print_sysinfo(struct decoder *d, uint64_t value)
@@ -144,14 +261,26 @@ void print_rusage(struct decoder *d, uint64_t value)
 {
     struct rusage r;
 
-    if (d->call->returned && d->call->nr == 61 && d->call->result == 0) {
+    if (call_returned(d) && d->call->nr == 61 && d->call->result == 0) {
         out_address(d, value);
         return;
     }
-    if (fetch_out(d, value, &r, sizeof r))
-        out(d, "{ru_utime={tv_sec=%lld, tv_usec=%llu}, ru_stime={tv_sec=%lld, tv_usec=%llu}, ...}",
-            (long long)r.ru_utime.tv_sec, (unsigned long long)r.ru_utime.tv_usec, (long long)r.ru_stime.tv_sec,
-            (unsigned long long)r.ru_stime.tv_usec);
+    if (!fetch_out(d, value, &r, sizeof r))
+        return;
+    out(d, "{ru_utime={tv_sec=%lld, tv_usec=%llu}, ru_stime={tv_sec=%lld, tv_usec=%llu}, ", (long long)r.ru_utime.tv_sec,
+        (unsigned long long)r.ru_utime.tv_usec, (long long)r.ru_stime.tv_sec, (unsigned long long)r.ru_stime.tv_usec);
+    if (!d->style->whole) {
+        out(d, "...}");
+        return;
+    }
+    out(d, "ru_maxrss=%llu, ru_ixrss=%llu, ru_idrss=%llu, ru_isrss=%llu, ru_minflt=%llu, ru_majflt=%llu, ru_nswap=%llu, ",
+        (unsigned long long)r.ru_maxrss, (unsigned long long)r.ru_ixrss, (unsigned long long)r.ru_idrss,
+        (unsigned long long)r.ru_isrss, (unsigned long long)r.ru_minflt, (unsigned long long)r.ru_majflt,
+        (unsigned long long)r.ru_nswap);
+    out(d, "ru_inblock=%llu, ru_oublock=%llu, ru_msgsnd=%llu, ru_msgrcv=%llu, ru_nsignals=%llu, ru_nvcsw=%llu, ru_nivcsw=%llu}",
+        (unsigned long long)r.ru_inblock, (unsigned long long)r.ru_oublock, (unsigned long long)r.ru_msgsnd,
+        (unsigned long long)r.ru_msgrcv, (unsigned long long)r.ru_nsignals, (unsigned long long)r.ru_nvcsw,
+        (unsigned long long)r.ru_nivcsw);
 }
 
 static void print_limit(struct decoder *d, uint64_t value)
@@ -193,14 +322,14 @@ static void print_groups(struct decoder *d, enum memory which, uint64_t address,
 {
     uint32_t id;
 
-    if (!address || !d->call->returned || (count && !memory_read(d, which, address, &id, sizeof id))) {
+    if (!address || (which == MEMORY_OUT && !call_returned(d)) || (count && !memory_read(d, which, address, &id, sizeof id))) {
         out_address(d, address);
         return;
     }
     out(d, "[");
     for (uint64_t i = 0; i < count; i++) {
         out(d, i ? ", " : "");
-        if (i >= STRING_SHOWN || !memory_read(d, which, address + i * sizeof id, &id, sizeof id)) {
+        if (i >= shown_max(d) || !memory_read(d, which, address + i * sizeof id, &id, sizeof id)) {
             out(d, "...");
             break;
         }
@@ -244,7 +373,7 @@ static void print_cpus(struct decoder *d, enum memory which, uint64_t address, u
     size_t n = (size_t)MIN(size, (uint64_t)sizeof bytes);
     const char *separator = "";
 
-    if (!address || !d->call->returned || !memory_read(d, which, address, bytes, n)) {
+    if (!address || (which == MEMORY_OUT && !call_returned(d)) || !memory_read(d, which, address, bytes, n)) {
         out_address(d, address);
         return;
     }

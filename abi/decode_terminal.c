@@ -88,7 +88,13 @@ static void print_termios(struct decoder *d, const struct termios *t)
     out_flags(d, control_flags, t->c_cflag & ~(uint32_t)(CBAUD | CIBAUD | CSIZE), "???");
     out(d, ", c_lflag=");
     out_flags(d, local_flags, t->c_lflag, "???");
-    out(d, ", ...}");
+    if (!d->style->whole) {
+        out(d, ", ...}");
+        return;
+    }
+    out(d, ", c_line=%u, c_cc=", t->c_line);
+    out_hex_quoted(d, t->c_cc, sizeof t->c_cc, false);
+    out(d, "}");
 }
 
 static void print_termios_at(struct decoder *d, uint64_t address, bool stored)

@@ -104,7 +104,7 @@ void print_itimerspec_out(struct decoder *d, uint64_t value)
 void print_timespec_remaining(struct decoder *d, uint64_t value)
 {
     struct seconds s;
-    bool interrupted = d->call->returned && (d->call->result == -4 || d->call->result == -516);
+    bool interrupted = call_returned(d) && (d->call->result == -4 || d->call->result == -516);
 
     if (interrupted && value && memory_read(d, MEMORY_OUT, value, &s, sizeof s))
         print_seconds(d, &s, "tv_nsec");
@@ -133,6 +133,11 @@ static void print_date(struct decoder *d, const struct seconds *s, unsigned digi
     if (s->fraction)
         out(d, ".%0*lld", (int)digits, (long long)s->fraction);
     out(d, "+0000 */");
+}
+
+void out_date(struct decoder *d, int64_t seconds, int64_t nanoseconds)
+{
+    print_date(d, &(struct seconds){seconds, nanoseconds}, 9);
 }
 
 void print_timespec_pair(struct decoder *d, uint64_t value)
