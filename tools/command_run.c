@@ -14,7 +14,6 @@
 #include "tools/message.h"
 #include "tools/payload.h"
 #include "tools/session.h"
-#include "tools/trace_view.h"
 
 static struct termios terminal_before;
 
@@ -45,47 +44,14 @@ static FILE *open_trace_file(const char *option, const char *path)
     return file;
 }
 
-/* Where the lines of a sandbox's trace go, with its name in front if there are several. */
-struct trace_target {
-    const char *name;
-    FILE *file; /* NULL: output */
-    struct output *output;
-};
-
-static void line_to_target(void *context, const char *text, size_t n)
-{
-    const struct trace_target *t = context;
-    struct named_stream stream = {.name = t->name, .output = t->output};
-
-    if (!t->file)
-        named_stream_put(&stream, text, n);
-    else
-        fprintf(t->file, "%s%s%.*s", t->name ? t->name : "", t->name ? ": " : "", (int)n, text);
-    bytes_free(&stream.line);
-}
-
-static void open_trace(struct session *s, struct session_sandbox *b, FILE *file)
-{
-    struct trace_sink sink = {0};
-
-    if (b->options->no_trap)
-        return;
-    if (b->options->trace) {
-        struct trace_target *target = must_alloc(sizeof *target);
-        *target = (struct trace_target){b->name, file, &s->err};
-        sink = (struct trace_sink){line_to_target, target};
-    }
-    b->trace = trace_view_new(sink);
-}
-
-static void open_traces(struct session *s)
+static void open_traces(struct session *s, const struct bytes *root)
 {
     FILE *file = s->options->trace_out ? open_trace_file("--trace-out", s->options->trace_out) : NULL;
 
-    for (size_t i = 0; i < s->sandbox_count; i++)
-        open_trace(s, &s->sandboxes[i], file);
     if (s->options->trace_binary)
         s->trace_binary = open_trace_file("--trace-binary", s->options->trace_binary);
+    for (size_t i = 0; i < s->sandbox_count; i++)
+        session_trace_begin(s, &s->sandboxes[i], file, root);
 }
 
 static void add_sandbox(struct session *s, const char *name, const struct run_options *o, const struct bytes *kernel)
@@ -127,7 +93,7 @@ static void start_several(struct session *s)
     for (size_t i = 0; i < m.count; i++)
         add_sandbox(s, m.sections[i].name, &m.sections[i].options,
                     m.sections[i].is_kernel ? &no_kernel : &s->images->guest_kernel);
-    open_traces(s);
+    open_traces(s, NULL);
     payload_manifest(&payload, s->options, s->images, &m, s->options->manifest);
     start_hypervisor(s, machine_choose(s->options), &payload);
     payload_free(&payload);
@@ -139,7 +105,7 @@ static void start_single(struct session *s, struct run_options *o)
     struct payload payload = {0};
 
     add_sandbox(s, NULL, s->options, &s->images->guest_kernel);
-    open_traces(s);
+    open_traces(s, &root);
     enum machine_kind kind = machine_choose(s->options);
     if (kind == MACHINE_QEMU) {
         machine_start_qemu(s->machine, s->options, s->images, &root);
@@ -184,7 +150,6 @@ int command_run(int argc, char **argv)
         open_control(&session);
     int status = session_run(&session);
     control_close(session.server);
-    for (size_t i = 0; i < session.sandbox_count; i++)
-        trace_view_free(session.sandboxes[i].trace);
+    session_trace_end(&session);
     return status;
 }

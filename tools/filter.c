@@ -186,3 +186,14 @@ bool filter_needs_comm(const struct filter *f)
 {
     return has_kind(f, FILTER_COMM, FILTER_COMM);
 }
+
+bool filter_is_for_entries(const struct filter *f)
+{
+    if (!f || f->kind == FILTER_ALL || f->kind == FILTER_CALLS || f->kind == FILTER_COMM)
+        return true;
+    if (f->kind == FILTER_COMPARE)
+        return f->field < TRACE_FIELD_ENTRY_COUNT;
+    if (f->kind == FILTER_AND || f->kind == FILTER_OR || f->kind == FILTER_NOT)
+        return filter_is_for_entries(f->left) && filter_is_for_entries(f->right);
+    return false;
+}

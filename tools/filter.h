@@ -63,6 +63,8 @@ enum truth filter_test(const struct filter *f, const struct filter_facts *facts)
 /* What an evaluation looks at: paths or descriptors of the call; the program's name. */
 bool filter_needs_names(const struct filter *f);
 bool filter_needs_comm(const struct filter *f);
+/* Does a call's entry decide it? */
+bool filter_is_for_entries(const struct filter *f);
 
 /* How a comparison is made with an argument of this call: by its low 32 bits, their sign extended, or whole. */
 bool filter_argument_is_short(uint64_t nr, unsigned index);

@@ -27,7 +27,7 @@ enum option_code {
 
 static const struct option long_options[] = {
     {"machine", required_argument, NULL, OPTION_MACHINE},
-    {"trace", no_argument, NULL, OPTION_TRACE},
+    {"trace", optional_argument, NULL, OPTION_TRACE},
     {"trace-out", required_argument, NULL, OPTION_TRACE_OUT},
     {"trace-binary", required_argument, NULL, OPTION_TRACE_BINARY},
     {"last", no_argument, NULL, OPTION_LAST},
@@ -61,7 +61,6 @@ static const struct option long_options[] = {
     {"guest-args", required_argument, NULL, OPTION_GUEST_ARGS},
     {"guest-kernel", required_argument, NULL, OPTION_GUEST_KERNEL},
     {"help", no_argument, NULL, 'h'},
-    {NULL, 0, NULL, 0},
 };
 
 static const char usage[] =
@@ -94,9 +93,9 @@ static const char usage[] =
     "  -t, --tty                     give it a terminal instead of three pipes\n"
     "\n"
     "System calls:\n"
-    "      --trace                   print every call on standard error\n"
+    "      --trace[=FILTER]          print calls on standard error; the options below say which, and how\n"
     "      --trace-out FILE          print them into FILE\n"
-    "      --trace-binary FILE       also save the raw records (print them with: trapline trace FILE)\n"
+    "      --trace-binary FILE       also write a log of all records (to be shown later: trapline trace FILE)\n"
     "      --last                    print the flight recorder's last records at the end\n"
     "                                (always done when the program dies by a signal)\n"
     "      --no-trap                 do not trap: calls go straight to the guest kernel\n"
@@ -120,6 +119,9 @@ static const char usage[] =
     "      --guest-args WORDS        append to the guest kernel's command line\n"
     "      --guest-kernel FILE       boot this kernel (an ELF file with a PVH entry, or a bzImage)\n"
     "  -h, --help                    this text\n"
+    "\n";
+
+static const char usage_end[] =
     "\n"
     "The exit status is the program's, 128+N if signal N killed it, 124 after --timeout, 125 if the sandbox could not\n"
     "be run, 126 if PROGRAM cannot be executed, 127 if it does not exist.\n";
@@ -202,12 +204,27 @@ static double parse_seconds(const char *text)
     return value;
 }
 
+static void take_trace(struct run_options *o)
+{
+    o->trace = true;
+    if (optarg)
+        trace_option_filter(&o->show, optarg);
+}
+
+/* The tail comes after the options that all commands about traces have. */
+static void print_usage(void)
+{
+    fputs(usage, stdout);
+    fputs(trace_option_usage, stdout);
+    fputs(usage_end, stdout);
+}
+
 static void parse_one(struct run_options *o, int code)
 {
     switch (code) {
     case OPTION_MANIFEST: o->manifest = optarg; break;
     case OPTION_MACHINE: o->machine = parse_machine(optarg); break;
-    case OPTION_TRACE: o->trace = true; break;
+    case OPTION_TRACE: take_trace(o); break;
     case OPTION_TRACE_OUT: o->trace = true, o->trace_out = optarg; break;
     case OPTION_TRACE_BINARY: o->trace_binary = optarg; break;
     case OPTION_LAST: o->last = true; break;
@@ -239,8 +256,11 @@ static void parse_one(struct run_options *o, int code)
     case OPTION_GUEST_ARGS: o->guest_words = optarg; break;
     case OPTION_GUEST_KERNEL: o->guest_kernel = optarg; break;
     case 't': o->tty = true; break;
-    case 'h': fputs(usage, stdout); exit(0);
-    default: fail(EXIT_LAUNCHER, "try 'trapline run --help'"); /* getopt has said what was wrong */
+    case 'h': print_usage(); exit(0);
+    case 'e': o->trace = true; /* fall through */
+    default:
+        if (!trace_option_take(&o->show, code, optarg))
+            fail(EXIT_LAUNCHER, "try 'trapline run --help'"); /* getopt has said what was wrong */
     }
 }
 
@@ -279,8 +299,12 @@ void run_options_parse(struct run_options *o, int argc, char **argv)
     *o = (struct run_options){.cpus = 1, .host_cpus = 1, .workdir = "/"};
     opterr = 1;
     argv[0] = program_name;
-    while ((code = getopt_long(argc, argv, "+th", long_options, NULL)) != -1)
+    struct option *all = trace_options_join(long_options, ARRAY_SIZE(long_options));
+    trace_options_init(&o->show);
+    while ((code = getopt_long(argc, argv, "+th" TRACE_OPTION_LETTERS, all, NULL)) != -1)
         parse_one(o, code);
+    free(all);
+    trace_options_complete(&o->show);
     if (o->manifest && optind < argc)
         fail(EXIT_LAUNCHER, "%s: the programs are the manifest's", argv[optind]);
     if (!o->manifest && optind >= argc)

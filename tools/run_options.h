@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "lib/compiler.h"
+#include "tools/trace_options.h"
 
 enum machine_kind { MACHINE_AUTO, MACHINE_BOCHS, MACHINE_KVM, MACHINE_QEMU };
 
@@ -17,9 +18,10 @@ struct string_list {
 
 struct run_options {
     enum machine_kind machine;
+    struct trace_options show;    /* how the trace is shown */
     bool trace, last, no_trap, no_vdso, no_aslr, virtual_clock, verbose, stats, tty;
     const char *trace_out;        /* text, NULL: standard error */
-    const char *trace_binary;     /* raw records are saved here too; NULL: not */
+    const char *trace_binary;     /* the log is also written here; NULL: not */
     struct string_list denied;    /* "NR:ERRNO" or "NR:end" */
     struct string_list rules;     /* lines for rule_add_line(), in their order */
     const char *control;          /* path of the socket to listen on; NULL: none */

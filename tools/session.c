@@ -19,6 +19,7 @@
 #define INSIST_COUNT 3
 #define INSIST_NS 2000000000LL
 #define INPUT_PIECE 65536u
+#define TRACE_PAUSE_MS 50
 
 enum slot { SLOT_SIGNALS, SLOT_INPUT, SLOT_OUT, SLOT_ERR, SLOT_EMULATOR, SLOT_PORTS, SLOT_GUEST_LOG = SLOT_PORTS + PORT_COUNT,
             SLOT_CONTROL, SLOT_COUNT = SLOT_CONTROL + CONTROL_SLOTS };
@@ -202,6 +203,17 @@ static int wait_time(const struct session *s)
     return left <= 0 ? 0 : (int)MIN(left / 1000000 + 1, (int64_t)3600000);
 }
 
+/* While nothing comes for a moment, what was held back of the trace is shown. */
+static int poll_slots(struct session *s, struct pollfd *p)
+{
+    int wait = wait_time(s), ready = poll(p, SLOT_COUNT, wait < 0 ? TRACE_PAUSE_MS : MIN(wait, TRACE_PAUSE_MS));
+
+    if (ready != 0 || wait == 0)
+        return ready;
+    session_trace_pause(s);
+    return poll(p, SLOT_COUNT, wait_time(s));
+}
+
 /* QEMU alone has no frame that says goodbye: it is over when all it could say is read. */
 static bool ports_finished(const struct session *s)
 {
@@ -233,7 +245,7 @@ int session_run(struct session *s)
     s->frames.sink.context = s;
     while (!s->finished && !ports_finished(s)) {
         fill_slots(s, p, signals);
-        if (poll(p, SLOT_COUNT, wait_time(s)) < 0 && errno != EINTR)
+        if (poll_slots(s, p) < 0 && errno != EINTR)
             fail(EXIT_LAUNCHER, "poll: %s", strerror(errno));
         serve_slots(s, p);
         if (s->ended && !s->grace_ns)

@@ -11,6 +11,7 @@
 #include "tools/frames.h"
 #include "tools/machine.h"
 #include "tools/output.h"
+#include "tools/trace_log.h"
 
 struct control;
 struct trace_view;
@@ -43,7 +44,10 @@ struct session {
     size_t sandbox_count;
     struct output out, err;     /* ours */
     struct control *server;     /* of --control; NULL: nobody may say anything */
-    FILE *trace_binary;         /* NULL: raw records are not saved */
+    FILE *trace_binary;         /* NULL: no log is written */
+    struct trace_log_state log; /* of trace_binary */
+    struct bytes log_facts;     /* packed, to follow its header */
+    bool log_started;           /* the header is written */
     struct frame_reader frames; /* machines with a mailbox */
     struct bytes control;       /* QEMU alone: an unfinished line of the control port */
     struct bytes input;         /* QEMU alone: standard input not yet taken by its port */
@@ -80,6 +84,13 @@ void named_stream_finish(struct named_stream *n); /* a line that was begun is en
 int session_conclude(struct session *s, bool timed_out);
 /* One of several has ended: say how. */
 void session_report_end(struct session *s, struct session_sandbox *b);
+
+/* session_trace.c: the traces, live and in a log. */
+void session_trace_begin(struct session *s, struct session_sandbox *b, FILE *file, const struct bytes *root);
+void session_trace_clock(struct session *s, uint64_t tsc_hz, uint64_t tsc);
+void session_trace_records(struct session *s, struct session_sandbox *b, const uint8_t *data, size_t n);
+void session_trace_pause(struct session *s);
+void session_trace_end(struct session *s); /* of the log */
 
 /* Monotonic clock. */
 int64_t now_ns(void);

@@ -30,7 +30,7 @@ static void print_last_records(struct session *s, struct session_sandbox *b)
     if (killed && !b->name)
         message("killed by SIG%s; its last system calls:", sigabbrev_np(WTERMSIG(b->exit_value)));
     if (killed || crashed || b->options->last)
-        trace_view_print_kept(b->trace, (struct trace_sink){kept_to_output, &stream});
+        trace_view_print_kept(b->trace, (struct trace_sink){.put = kept_to_output, .context = &stream});
     output_flush(&s->err);
 }
 

@@ -8,7 +8,6 @@
 #include "tools/message.h"
 #include "tools/session.h"
 #include "tools/symbols.h"
-#include "tools/trace_view.h"
 
 static void note_end(struct session *s, struct session_sandbox *b, uint32_t kind, uint32_t value)
 {
@@ -107,8 +106,7 @@ static void event_frame(void *context, const struct channel_frame *h, const uint
     case CHANNEL_HELLO:
         if (h->length >= sizeof hello) {
             memcpy(&hello, payload, sizeof hello);
-            for (size_t i = 0; i < s->sandbox_count; i++)
-                trace_view_set_clock(s->sandboxes[i].trace, hello.tsc_hz);
+            session_trace_clock(s, hello.tsc_hz, hello.tsc);
         }
         break;
     case CHANNEL_DATA:
@@ -118,9 +116,7 @@ static void event_frame(void *context, const struct channel_frame *h, const uint
         session_log(s, &s->host_log, "hypervisor", &s->images->hypervisor, h->stream, (const char *)payload, h->length);
         break;
     case CHANNEL_TRACE:
-        trace_view_feed(b->trace, payload, h->length);
-        if (s->trace_binary)
-            fwrite(payload, 1, h->length, s->trace_binary);
+        session_trace_records(s, b, payload, h->length);
         break;
     case CHANNEL_STATS:
         event_stats(s, b, payload, h->length);

@@ -3,246 +3,371 @@
  */
 #include "tools/trace_view.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <bsd/sys/tree.h>
 
-#include "abi/decode.h"
-#include "abi/trace_record.h"
+#include "abi/syscalls.h"
 #include "tools/message.h"
+#include "tools/trace_log.h"
+#include "tools/trace_reader.h"
+#include "tools/trace_writer.h"
 
-#define TASKS_MAX 65536u /* a broken kernel may name any number of tasks: beyond it entries are printed unpaired */
+#define WRITERS_MAX 2u /* a format, and a summary */
+#define PATHS_MAX 16u  /* of one call, for filters */
 
-/* A task that has an open call, or has just been made. */
-struct task {
-    RB_ENTRY(task) node;
-    uint32_t tid;
-    bool open;  /* `entry` is a call that has not returned */
-    bool is_new; /* its first return closes a call of its parent's */
-    uint16_t flags;
-    uint64_t tsc, sequence;
-    struct trace_entry_body entry;
-    struct bytes observed; /* items that came with it */
+struct writer {
+    const struct trace_writer_ops *ops;
+    void *state;
 };
-
-RB_HEAD(task_tree, task);
 
 struct trace_view {
-    struct trace_sink sink;
+    struct trace_show show;
+    struct trace_reader *reader;
     struct bytes kept;
-    struct task_tree tasks;
-    unsigned task_count;
-    uint64_t tsc_hz;
-    char line[DECODE_LINE_MAX + 128];
+    struct writer writers[WRITERS_MAX];
+    size_t writer_count;
+    bool follows; /* tasks, descriptors and paths are followed */
+    bool started; /* the writers have begun */
+    const struct trace_writer_ops *own; /* in place of the format; NULL: none */
 };
 
-static int task_compare(const struct task *a, const struct task *b)
+int64_t trace_interval_ns(const struct trace_clock *c, uint64_t from, uint64_t to)
 {
-    return a->tid < b->tid ? -1 : a->tid > b->tid;
+    uint64_t ticks = to - from;
+
+    if (!c->hz || to < from)
+        return 0;
+    return (int64_t)(ticks / c->hz * 1000000000 + ticks % c->hz * 1000000000 / c->hz);
 }
 
-RB_PROTOTYPE(task_tree, task, node, task_compare)
-RB_GENERATE(task_tree, task, node, task_compare)
-
-static struct task *task_find(struct trace_view *v, uint32_t tid)
+int64_t trace_time_ns(const struct trace_clock *c, uint64_t tsc)
 {
-    struct task key = {.tid = tid};
-
-    return RB_FIND(task_tree, &v->tasks, &key);
+    return trace_interval_ns(c, c->tsc, tsc);
 }
 
-static struct task *task_get(struct trace_view *v, uint32_t tid)
+int64_t trace_epoch_ns(const struct trace_clock *c, uint64_t tsc)
 {
-    struct task *t = task_find(v, tid);
-
-    if (t || v->task_count >= TASKS_MAX)
-        return t;
-    t = must_alloc(sizeof *t);
-    *t = (struct task){.tid = tid};
-    RB_INSERT(task_tree, &v->tasks, t);
-    v->task_count++;
-    return t;
+    return c->start_ns + trace_time_ns(c, tsc);
 }
 
-static void task_remove(struct trace_view *v, struct task *t)
+struct decode_call trace_decode(const struct trace_call *call)
 {
-    RB_REMOVE(task_tree, &v->tasks, t);
-    v->task_count--;
-    bytes_free(&t->observed);
-    free(t);
+    struct decode_call d = {.nr = call->nr, .returned = call->returned, .answered = call->flags & TRACE_ANSWERED,
+                            .result = call->result, .items = call->items, .items_size = call->items_size};
+
+    memcpy(d.args, call->args, sizeof d.args);
+    return d;
 }
 
-/* Finish the line that begins at v->line: "[tid] text". */
-static void emit(struct trace_view *v, size_t n)
+/* Before the return: what an argument was when the call was made. */
+static const struct trace_object *object_of(const struct trace_show *s, int fd)
 {
-    n = MIN(n, sizeof v->line - 2);
-    v->line[n++] = '\n';
-    v->sink.line(v->sink.context, v->line, n);
-}
-
-static size_t begin(struct trace_view *v, uint32_t tid)
-{
-    return (size_t)snprintf(v->line, sizeof v->line, "[%u] ", tid);
-}
-
-static void print_call(struct trace_view *v, const struct task *t, const struct trace_record *end)
-{
-    const struct trace_return_body *body = end ? (const void *)end->body : NULL;
-    struct decode_call call = {.nr = t->entry.nr, .returned = body};
-    size_t n = begin(v, t->tid);
-
-    memcpy(call.args, t->entry.args, sizeof call.args);
-    if (body) {
-        call.result = body->result;
-        call.answered = (t->flags | end->flags) & TRACE_ANSWERED;
-        call.items = body + 1;
-        call.items_size = end->size - sizeof *end - sizeof *body;
+    for (size_t i = 0; !s->is_return && i < s->named_count; i++) {
+        if (s->named[i].fd == fd)
+            return s->named[i].object;
     }
-    if (t->observed.size > 0) {
-        call.items = t->observed.data;
-        call.items_size = t->observed.size;
-    }
-    n += decode_call(&call, v->line + n, DECODE_LINE_MAX);
-    if (body && v->tsc_hz && end->tsc >= t->tsc)
-        n += (size_t)snprintf(v->line + n, sizeof v->line - n, " <%.6f>", (double)(end->tsc - t->tsc) / (double)v->tsc_hz);
-    emit(v, n);
+    return s->task ? trace_files_find(s->task->files, fd) : NULL;
 }
 
-static void take_entry(struct trace_view *v, const struct trace_record *r)
+static size_t descriptor_text(void *context, int fd, char *buffer, size_t size)
 {
-    struct task *t = task_get(v, r->tid);
+    const struct trace_show *s = context;
 
-    if (!t)
+    if (fd == AT_FDCWD && s->task && *s->task->folder->path) {
+        buffer[0] = '<';
+        size_t n = 1 + trace_path_text(s->task->folder->path, buffer + 1, size - 2);
+        buffer[n++] = '>';
+        buffer[n] = '\0';
+        return n;
+    }
+    return trace_object_text(object_of(s, fd), s->options->descriptors > 1, buffer, size);
+}
+
+static void call_returned_here(void *context)
+{
+    struct trace_show *s = context;
+
+    s->is_return = true;
+}
+
+const struct decode_style *trace_style(struct trace_show *s, const struct trace_call *call)
+{
+    s->is_return = false;
+    return call_set_has(&s->options->whole, call->nr) ? &s->style_whole : &s->style;
+}
+
+static void styles_fill(struct trace_show *s)
+{
+    s->style = s->options->style;
+    if (s->options->descriptors) {
+        s->style.descriptor = descriptor_text;
+        s->style.returned = call_returned_here;
+        s->style.context = s;
+    }
+    s->style_whole = s->style;
+    s->style_whole.whole = true;
+}
+
+static bool is_descriptor(unsigned kind)
+{
+    return kind == ARG_FD || kind == ARG_DIRFD;
+}
+
+/* Remember what the arguments' descriptors are before the call's effects change it. */
+static void names_take(struct trace_show *s, const struct trace_call *call)
+{
+    s->named_count = 0;
+    for (unsigned i = 0; call->nr < SYSCALL_COUNT && i < SYSCALL_ARGS_MAX; i++) {
+        if (!is_descriptor(syscall_rows[call->nr].kinds[i]) || !s->task)
+            continue;
+        struct trace_object *object = trace_files_find(s->task->files, (int)call->args[i]);
+        if (object)
+            object->refs++;
+        s->named[s->named_count++] = (struct trace_named_fd){(int)call->args[i], object};
+    }
+}
+
+static void names_drop(struct trace_show *s)
+{
+    for (size_t i = 0; i < s->named_count; i++)
+        trace_object_put(s->named[i].object);
+    s->named_count = 0;
+}
+
+/* The paths that a call names, as it says them and resolved, and those of its descriptors. */
+struct names {
+    const char *paths[PATHS_MAX];
+    char *own[PATHS_MAX]; /* of them, those to free */
+    size_t path_count, own_count;
+    int fds[8];
+    size_t fd_count;
+};
+
+static void names_add_own(struct names *n, char *path)
+{
+    if (!path || n->own_count == PATHS_MAX || n->path_count == PATHS_MAX) {
+        free(path);
         return;
-    if (t->open)
-        print_call(v, t, NULL);
-    t->open = true;
-    t->is_new = false;
-    t->flags = r->flags;
-    t->tsc = r->tsc;
-    t->sequence = r->sequence;
-    memcpy(&t->entry, r->body, sizeof t->entry);
-    t->observed.size = 0;
-    if (r->flags & TRACE_OBSERVED)
-        bytes_append(&t->observed, r->body + sizeof t->entry, r->size - sizeof *r - sizeof t->entry);
+    }
+    n->own[n->own_count++] = path;
+    n->paths[n->path_count++] = path;
 }
 
-/* The return of a call whose entry is not here: older than the flight recorder's memory, or trapping was just turned on. */
-static void print_half_return(struct trace_view *v, const struct trace_record *r)
+/* A path argument is relative to the descriptor before it, if there is one. */
+static void names_add_path(struct trace_show *s, const struct trace_call *call, unsigned i, struct names *n)
 {
-    const struct trace_return_body *body = (const void *)r->body;
-    size_t n = begin(v, r->tid);
+    const struct syscall_row *row = &syscall_rows[call->nr];
+    int dirfd = i > 0 && row->kinds[i - 1] == ARG_DIRFD ? (int)call->args[i - 1] : AT_FDCWD;
+    char text[4096];
 
-    n += (size_t)snprintf(v->line + n, sizeof v->line - n, "<... resumed>) = %lld", (long long)body->result);
-    emit(v, n);
+    if (!trace_call_text(call, false, call->args[i], text, sizeof text))
+        return;
+    names_add_own(n, must_format("%s", text));
+    if (s->task)
+        names_add_own(n, trace_path_resolve(s->tasks, s->task, dirfd, text, true));
 }
 
-static void take_return(struct trace_view *v, const struct trace_record *r)
+static void names_fill(struct trace_show *s, const struct trace_call *call, struct names *n)
 {
-    const struct trace_return_body *body = (const void *)r->body;
-    struct task *t = task_find(v, r->tid);
+    const struct syscall_row *row = call->nr < SYSCALL_COUNT ? &syscall_rows[call->nr] : NULL;
 
-    if ((r->flags & TRACE_HALF) && body->nr != ~0ULL) { /* it will return unseen, or was never closed */
-        if (t && t->open)
-            print_call(v, t, NULL);
-        if (t)
-            t->open = false;
-    } else if (t && t->open && (body->nr == t->entry.nr || body->entry_sequence == t->sequence)) {
-        print_call(v, t, r);
-        t->open = false;
-    } else if (t && t->is_new) {
-        t->is_new = false;
+    for (unsigned i = 0; row && i < SYSCALL_ARGS_MAX; i++) {
+        if (row->kinds[i] == ARG_PATH)
+            names_add_path(s, call, i, n);
+    }
+    for (size_t i = 0; i < s->named_count; i++) {
+        n->fds[n->fd_count++] = s->named[i].fd;
+        if (s->named[i].object && n->path_count < PATHS_MAX)
+            n->paths[n->path_count++] = s->named[i].object->name;
+    }
+    if (row && row->result == RESULT_FD && call->returned && call->result >= 0)
+        n->fds[n->fd_count++] = (int)call->result;
+}
+
+static void facts_fill(struct trace_show *s, const struct trace_call *call, struct filter_facts *f)
+{
+    uint64_t *field = f->scalars.field;
+
+    field[TRACE_FIELD_NR] = call->nr;
+    memcpy(&field[TRACE_FIELD_ARG], call->args, sizeof call->args);
+    field[TRACE_FIELD_PID] = call->pid;
+    field[TRACE_FIELD_TID] = call->tid;
+    field[TRACE_FIELD_VCPU] = call->vcpu;
+    f->known = BIT(TRACE_FIELD_CR3) - 1;
+    f->known |= BIT(TRACE_FIELD_VCPU);
+    if (call->flags & TRACE_NO_TASK) { /* the page of CR3 stands where the task's number would */
+        field[TRACE_FIELD_CR3] = (uint64_t)call->tid << PAGE_SHIFT;
+        f->known |= BIT(TRACE_FIELD_CR3);
+    }
+    f->comm = s->task && *s->task->comm ? s->task->comm : NULL;
+    f->status = call->status;
+    if (!call->returned)
+        return;
+    field[TRACE_FIELD_RESULT] = (uint64_t)call->result;
+    field[TRACE_FIELD_DURATION] = (uint64_t)trace_interval_ns(&s->clock, call->tsc, call->end_tsc);
+    f->known |= BIT(TRACE_FIELD_RESULT) | (s->clock.hz ? BIT(TRACE_FIELD_DURATION) : 0);
+}
+
+static bool call_wanted(struct trace_show *s, const struct trace_call *call)
+{
+    struct filter_facts facts = {.known = 0};
+    struct names names = {.path_count = 0};
+
+    if (!s->options->filter)
+        return true;
+    facts_fill(s, call, &facts);
+    if (filter_needs_names(s->options->filter)) {
+        names_fill(s, call, &names);
+        facts.names_known = true;
+        facts.paths = names.paths;
+        facts.path_count = names.path_count;
+        facts.fds = names.fds;
+        facts.fd_count = names.fd_count;
+    }
+    enum truth wanted = filter_test(s->options->filter, &facts);
+    for (size_t i = 0; i < names.own_count; i++)
+        free(names.own[i]);
+    /* What is not known of a call that has ended will never be: it does not hold. */
+    return wanted == TRUTH_YES || (wanted == TRUTH_PERHAPS && !call->status);
+}
+
+/* Of events that are no calls only the task counts. */
+static bool event_wanted(struct trace_show *s, const struct trace_event *e)
+{
+    struct filter_facts facts = {.known = BIT(TRACE_FIELD_PID) | BIT(TRACE_FIELD_TID)};
+    int32_t number;
+
+    if (e->kind == EVENT_SIGNAL) {
+        memcpy(&number, e->record->body, sizeof number);
+        if (number < 1 || number > 64 || !(s->options->signals & BIT(number - 1)))
+            return false;
+    }
+    if (!s->options->filter || e->kind >= EVENT_SWITCH)
+        return true;
+    facts.scalars.field[TRACE_FIELD_PID] = e->pid;
+    facts.scalars.field[TRACE_FIELD_TID] = e->tid;
+    facts.comm = s->task && *s->task->comm ? s->task->comm : NULL;
+    return filter_test(s->options->filter, &facts) != TRUTH_NO;
+}
+
+static void take_entry(struct trace_view *v, struct trace_call *call)
+{
+    struct trace_show *s = &v->show;
+
+    if (!s->whole_calls && !call_wanted(s, call))
+        return;
+    for (size_t i = 0; i < v->writer_count; i++) {
+        if (v->writers[i].ops->entry)
+            v->writers[i].ops->entry(v->writers[i].state, call);
+    }
+}
+
+static void take_call(struct trace_view *v, struct trace_call *call)
+{
+    struct trace_show *s = &v->show;
+
+    if (v->follows && s->task)
+        names_take(s, call);
+    bool wanted = call_wanted(s, call);
+    memcpy(s->comm, s->task ? s->task->comm : "", s->task ? sizeof s->comm : 1);
+    if (v->follows && s->task)
+        trace_tasks_apply(s->tasks, s->task, call);
+    for (size_t i = 0; i < v->writer_count; i++)
+        v->writers[i].ops->call(v->writers[i].state, call, wanted);
+    names_drop(s);
+}
+
+static void take_other(struct trace_view *v, const struct trace_event *e)
+{
+    struct trace_show *s = &v->show;
+
+    memcpy(s->comm, s->task ? s->task->comm : "", s->task ? sizeof s->comm : 1);
+    if (e->kind == EVENT_TASK_NEW)
+        trace_tasks_fork(s->tasks, e->record, e->call);
+    if (event_wanted(s, e)) {
+        for (size_t i = 0; i < v->writer_count; i++)
+            v->writers[i].ops->other(v->writers[i].state, e);
+    }
+    if (e->kind == EVENT_TASK_EXIT)
+        trace_tasks_exit(s->tasks, e->tid);
+}
+
+static void take_event(void *context, const struct trace_event *e)
+{
+    struct trace_view *v = context;
+    bool has_task = e->kind <= EVENT_TASK_EXIT;
+
+    v->show.task = has_task ? trace_task_get(v->show.tasks, e->tid, e->pid) : NULL;
+    if (e->kind == EVENT_CALL) {
+        take_call(v, e->call);
+    } else if (e->kind == EVENT_ENTRY) {
+        take_entry(v, e->call);
     } else {
-        print_half_return(v, r);
+        take_other(v, e);
     }
+    v->show.task = NULL; /* it may be gone when the next event comes */
 }
 
-static void take_task_new(struct trace_view *v, const struct trace_record *r)
+static void writers_begin(struct trace_view *v)
 {
-    const struct trace_task_new_body *body = (const void *)r->body;
-    struct task *t = task_get(v, body->tid);
+    static const struct trace_writer_ops *const formats[] = {
+        [TRACE_FORMAT_TEXT] = &trace_text_ops, [TRACE_FORMAT_JSON] = &trace_json_ops,
+        [TRACE_FORMAT_CHROME] = &trace_chrome_ops, [TRACE_FORMAT_BINARY] = &trace_binary_ops};
+    const struct trace_options *o = v->show.options;
 
-    if (t)
-        *t = (struct task){.node = t->node, .tid = t->tid, .is_new = true, .observed = t->observed};
+    v->started = true;
+    styles_fill(&v->show);
+    v->show.whole_calls = !filter_is_for_entries(o->filter);
+    if (v->own)
+        v->writers[v->writer_count++].ops = v->own;
+    else if (!o->summary_only)
+        v->writers[v->writer_count++].ops = formats[o->format];
+    if (!v->own && (o->summary || o->summary_only))
+        v->writers[v->writer_count++].ops = &trace_summary_ops;
+    for (size_t i = 0; i < v->writer_count; i++)
+        v->writers[i].state = v->writers[i].ops->begin(&v->show);
 }
 
-static void take_task_exit(struct trace_view *v, const struct trace_record *r)
-{
-    const struct trace_task_exit_body *body = (const void *)r->body;
-    struct task *t = task_find(v, r->tid);
-
-    if (t && t->open)
-        print_call(v, t, NULL);
-    if (t)
-        task_remove(v, t);
-    size_t n = begin(v, r->tid);
-    emit(v, n + decode_task_exit(body->wait_status, v->line + n, DECODE_LINE_MAX));
-}
-
-static void take_signal(struct trace_view *v, const struct trace_record *r)
-{
-    size_t n = begin(v, r->tid);
-
-    emit(v, n + decode_siginfo(r->body, v->line + n, DECODE_LINE_MAX));
-}
-
-static void take_switch(struct trace_view *v, const struct trace_record *r)
-{
-    const struct trace_switch_body *body = (const void *)r->body;
-
-    emit(v, (size_t)snprintf(v->line, sizeof v->line, "*** trapping turned %s, %u calls open ***", body->on ? "on" : "off",
-                             body->open_calls));
-}
-
-static void take_lost(struct trace_view *v, const struct trace_record *r)
-{
-    const struct trace_lost_body *body = (const void *)r->body;
-
-    emit(v, (size_t)snprintf(v->line, sizeof v->line, "*** %llu records lost ***", (unsigned long long)body->records));
-}
-
-static const struct {
-    void (*take)(struct trace_view *v, const struct trace_record *r);
-    size_t body;
-} types[] = {
-    [TRACE_ENTRY] = {take_entry, sizeof(struct trace_entry_body)},
-    [TRACE_RETURN] = {take_return, sizeof(struct trace_return_body)},
-    [TRACE_SIGNAL] = {take_signal, 128},
-    [TRACE_TASK_NEW] = {take_task_new, sizeof(struct trace_task_new_body)},
-    [TRACE_TASK_EXIT] = {take_task_exit, sizeof(struct trace_task_exit_body)},
-    [TRACE_SWITCH] = {take_switch, sizeof(struct trace_switch_body)},
-    [TRACE_LOST] = {take_lost, sizeof(struct trace_lost_body)},
-};
-
-/* Aligned bytes.  Unknown types are skipped by their size; a bad size ends the piece. */
-static void print_records(struct trace_view *v, const uint8_t *data, size_t n)
-{
-    for (size_t at = 0; at < n;) {
-        const struct trace_record *r = (const void *)(data + at);
-
-        if (n - at < sizeof *r || r->size < sizeof *r || r->size % 8 != 0 || r->size > n - at) {
-            emit(v, (size_t)snprintf(v->line, sizeof v->line, "*** malformed trace record, %zu bytes skipped ***", n - at));
-            return;
-        }
-        if (r->type < ARRAY_SIZE(types) && types[r->type].take && r->size - sizeof *r >= types[r->type].body)
-            types[r->type].take(v, r);
-        at += r->size;
-    }
-}
-
-struct trace_view *trace_view_new(struct trace_sink sink)
+struct trace_view *trace_view_new(const struct trace_options *options, struct trace_sink sink)
 {
     struct trace_view *v = must_alloc(sizeof *v);
 
-    *v = (struct trace_view){.sink = sink};
+    *v = (struct trace_view){.show = {.options = options, .sink = sink}};
+    v->show.tasks = trace_tasks_new();
+    v->reader = trace_reader_new(take_event, v);
+    v->follows = options->descriptors || options->format == TRACE_FORMAT_JSON || filter_needs_names(options->filter) ||
+                 filter_needs_comm(options->filter) || options->format == TRACE_FORMAT_CHROME ||
+                 options->summary || options->summary_only;
     return v;
 }
 
-void trace_view_set_clock(struct trace_view *v, uint64_t tsc_hz)
+void trace_view_set_writer(struct trace_view *v, const struct trace_writer_ops *ops)
+{
+    v->own = ops;
+    v->follows = true;
+}
+
+/* Without a place to go, records are kept. */
+static bool is_kept(const struct trace_view *v)
+{
+    return !v->show.sink.put && !v->own;
+}
+
+void trace_view_fact(struct trace_view *v, const char *key, const char *value, const char *more)
+{
+    if (!v)
+        return;
+    trace_tasks_fact(v->show.tasks, key, value, more);
+    if (v->show.options->format == TRACE_FORMAT_BINARY)
+        trace_log_pack_fact(key, value, more, &v->show.facts);
+}
+
+void trace_view_set_clock(struct trace_view *v, uint64_t hz, uint64_t tsc, int64_t start_ns)
 {
     if (v)
-        v->tsc_hz = tsc_hz;
+        v->show.clock = (struct trace_clock){hz, tsc, start_ns};
 }
 
 void trace_view_feed(struct trace_view *v, const void *data, size_t n)
@@ -251,45 +376,76 @@ void trace_view_feed(struct trace_view *v, const void *data, size_t n)
 
     if (!v || n == 0)
         return;
-    if (!v->sink.line) {
+    if (is_kept(v)) {
         bytes_append(&v->kept, data, n);
         return;
     }
+    if (!v->started)
+        writers_begin(v);
+    if (IS_ALIGNED((uintptr_t)data, 8)) {
+        trace_reader_feed(v->reader, data, n);
+        return;
+    }
     bytes_append(&aligned, data, n); /* malloc aligns for any type */
-    print_records(v, aligned.data, n);
+    trace_reader_feed(v->reader, aligned.data, n);
     bytes_free(&aligned);
+}
+
+void trace_view_note(struct trace_view *v, const char *text)
+{
+    struct trace_event e = {.kind = EVENT_DAMAGE, .text = text};
+
+    if (!v || is_kept(v))
+        return;
+    if (!v->started)
+        writers_begin(v);
+    trace_reader_go_on(v->reader);
+    take_event(v, &e);
+}
+
+void trace_view_pause(struct trace_view *v)
+{
+    if (!v || !v->started)
+        return;
+    trace_reader_go_on(v->reader);
+    for (size_t i = 0; i < v->writer_count; i++) {
+        if (v->writers[i].ops->pause)
+            v->writers[i].ops->pause(v->writers[i].state);
+    }
 }
 
 void trace_view_finish(struct trace_view *v)
 {
-    struct task *t;
-
-    if (!v || !v->sink.line)
+    if (!v || is_kept(v))
         return;
-    RB_FOREACH(t, task_tree, &v->tasks) {
-        if (t->open)
-            print_call(v, t, NULL);
-        t->open = false;
-    }
+    if (!v->started)
+        writers_begin(v);
+    trace_reader_finish(v->reader);
+    for (size_t i = 0; i < v->writer_count; i++)
+        v->writers[i].ops->finish(v->writers[i].state);
 }
 
 void trace_view_print_kept(struct trace_view *v, struct trace_sink sink)
 {
     if (!v)
         return;
-    v->sink = sink;
-    print_records(v, v->kept.data, v->kept.size);
+    v->show.sink = sink;
+    trace_records_sort(v->kept.data, v->kept.size);
+    if (v->kept.size >= sizeof(struct trace_record))
+        trace_reader_start(v->reader, ((const struct trace_record *)(const void *)v->kept.data)->sequence);
+    trace_view_feed(v, v->kept.data, v->kept.size);
     trace_view_finish(v);
 }
 
 void trace_view_free(struct trace_view *v)
 {
-    struct task *t;
-
     if (!v)
         return;
-    while ((t = RB_MIN(task_tree, &v->tasks)))
-        task_remove(v, t);
+    for (size_t i = 0; i < v->writer_count; i++)
+        v->writers[i].ops->free(v->writers[i].state);
+    trace_reader_free(v->reader);
+    trace_tasks_free(v->show.tasks);
     bytes_free(&v->kept);
+    bytes_free(&v->show.facts);
     free(v);
 }

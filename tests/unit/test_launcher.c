@@ -214,6 +214,8 @@ static void append_record(struct bytes *b, uint16_t type, uint32_t tid, uint64_t
     bytes_append(b, body, n);
 }
 
+static struct trace_options show;
+
 static void records_become_lines(void **state)
 {
     struct bytes records = {0}, text = {0};
@@ -222,6 +224,9 @@ static void records_become_lines(void **state)
                              half = {.result = 0, .nr = UINT64_MAX, .entry_sequence = UINT64_MAX};
     struct trace_task_new_body child = {.tid = 8, .pid = 8};
     struct trace_task_exit_body end = {.wait_status = 0x300};
+
+    trace_options_init(&show);
+    show.durations = true;
 
     append_record(&records, TRACE_ENTRY, 7, 1, &getpid_call, sizeof getpid_call);
     append_record(&records, TRACE_TASK_NEW, 7, 2, &child, sizeof child);
@@ -232,16 +237,17 @@ static void records_become_lines(void **state)
     append_record(&records, TRACE_TASK_EXIT, 8, 7, &end, sizeof end);
     append_record(&records, TRACE_ENTRY, 7, 8, &getpid_call, sizeof getpid_call);
     bytes_append_text(&records, "garbage at the end, not a record at all");
-    struct trace_view *v = trace_view_new((struct trace_sink){collect, &text});
-    trace_view_set_clock(v, 1000000);
+    struct trace_view *v = trace_view_new(&show, (struct trace_sink){.put = collect, .context = &text});
+    trace_view_set_clock(v, 1000000, 0, 0);
     trace_view_feed(v, records.data, records.size);
     trace_view_finish(v);
     bytes_append(&text, "", 1);
-    assert_string_equal((char *)text.data, "[7] getpid() = 7 <0.003000>\n"
-                                           "[8] exit_group(3) = ?\n"
-                                           "[8] +++ exited with 3 +++\n"
+    assert_string_equal((char *)text.data, "[pid     7] getpid()                    = 7 <0.003000>\n"
+                                           "[pid     8] exit_group(3)               = ?\n"
+                                           "[pid     8] +++ exited with 3 +++\n"
+                                           "getpid( <unfinished ...>\n"
                                            "*** malformed trace record, 39 bytes skipped ***\n"
-                                           "[7] getpid( <unfinished ...>) = ?\n");
+                                           "<... getpid resumed>)                   = ?\n");
     trace_view_free(v);
     bytes_free(&records), bytes_free(&text);
 }
@@ -261,6 +267,8 @@ static void observed_texts_are_shown(void **state)
     struct bytes records = {0}, text = {0};
     size_t at[3] = {0};
 
+    trace_options_init(&show);
+
     append_record(&records, TRACE_ENTRY, 7, 1, &open, sizeof open);
     append_record(&records, TRACE_RETURN, 7, 2, &three, sizeof three);
     at[1] = records.size;
@@ -270,13 +278,13 @@ static void observed_texts_are_shown(void **state)
     append_record(&records, TRACE_ENTRY, 7, 5, &open, sizeof open);
     for (int i = 0; i < 3; i++)
         ((struct trace_record *)(void *)(records.data + at[i]))->flags = TRACE_OBSERVED | TRACE_NO_TASK;
-    struct trace_view *v = trace_view_new((struct trace_sink){collect, &text});
+    struct trace_view *v = trace_view_new(&show, (struct trace_sink){.put = collect, .context = &text});
     trace_view_feed(v, records.data, records.size);
     trace_view_finish(v);
     bytes_append(&text, "", 1);
-    assert_string_equal((char *)text.data, "[7] open(\"/a/file\", O_RDONLY) = 3\n"
-                                           "[7] getcwd(0x1000, 100) = 8\n"
-                                           "[7] open(\"/a/file\", O_RDONLY <unfinished ...>) = ?\n");
+    assert_string_equal((char *)text.data, "open(\"/a/file\", O_RDONLY)               = 3\n"
+                                           "getcwd(0x1000, 100)                     = 8\n"
+                                           "open(\"/a/file\", O_RDONLY)               = ?\n");
     trace_view_free(v);
     bytes_free(&records), bytes_free(&text);
 }

@@ -1,0 +1,494 @@
+/*
+ * The trace as text, as strace prints it: a call on one line, or in two halves if something else happened in between.
+ *
+ * What a call's arguments point to is known only when it has ended, but its first half stands where it was made.  So a line
+ * waits while a call that was made before it is open; trace_view_pause() ends the wait, and what is not known by then is
+ * shown as an address.  Without a second task nothing ever waits.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "abi/capture.h"
+#include "abi/syscalls.h"
+#include "tools/message.h"
+#include "tools/trace_writer.h"
+
+#define LEADER_MAX 160u
+#define LINE_MAX (DECODE_LINE_MAX + 1024u) /* a decoded call, padded, with what stands around it */
+#define WAITING_MAX 20000u /* lines; then the first call that they wait for is shown as it is known */
+#define DUMP_COLUMNS 16u
+
+/* A call that is open, or of which a half still waits. */
+struct text_call {
+    struct text_call *next, **previous; /* the open ones, in the order in which they were made */
+    struct trace_call *call;            /* NULL: it has ended */
+    struct text_line *first_half;       /* it waits; NULL: there is none */
+    bool has_first_half;                /* it was made, and shown or still waits */
+};
+
+enum line_kind { LINE_WHOLE, LINE_FIRST_HALF, LINE_SECOND_HALF };
+
+struct text_line {
+    struct text_line *next;
+    enum line_kind kind;
+    bool ready, dropped;
+    struct text_call *of;   /* of a first half that is not ready */
+    char *leader, *text;    /* text of a first half: up to " <unfinished ...>"; of the second: what follows it */
+    char *joined;           /* of a second half: the whole line, if nothing came between */
+    struct text_line *mate; /* of a first half: its second one, if that waits */
+};
+
+struct text_writer {
+    struct trace_show *show;
+    struct text_call *open, **open_end;
+    struct text_line *lines, **lines_end;
+    size_t waiting;
+    uint64_t last_tsc; /* of the line before, for -r */
+    char room[LINE_MAX + LEADER_MAX];
+};
+
+static void put(struct text_writer *w, const char *text, size_t n)
+{
+    w->show->sink.put(w->show->sink.context, text, n);
+}
+
+static size_t stamp(const struct trace_show *s, uint64_t tsc, char *to, size_t size)
+{
+    int64_t ns = trace_epoch_ns(&s->clock, tsc);
+    time_t seconds = ns / 1000000000;
+    int us = (int)(ns % 1000000000 / 1000);
+    struct tm local;
+
+    if (s->options->stamp == STAMP_EPOCH_US)
+        return (size_t)snprintf(to, size, "%lld.%06d ", (long long)seconds, us);
+    localtime_r(&seconds, &local);
+    size_t n = strftime(to, size, "%H:%M:%S", &local);
+    if (s->options->stamp == STAMP_TIME_US)
+        n += (size_t)snprintf(to + n, size - n, ".%06d", us);
+    return n + (size_t)snprintf(to + n, size - n, " ");
+}
+
+/* What stands before a line: task, times, number, address, as far as they are asked for. */
+static size_t leader(struct text_writer *w, uint32_t tid, uint64_t tsc, const struct trace_call *call, char *to)
+{
+    const struct trace_options *o = w->show->options;
+    size_t n = 0, size = LEADER_MAX;
+
+    if (o->always_pid || w->show->sink.is_file)
+        n += (size_t)snprintf(to, size, "%-5u ", tid);
+    else if (trace_tasks_alive(w->show->tasks) > 1)
+        n += (size_t)snprintf(to, size, "[pid %5u] ", tid);
+    if (o->stamp)
+        n += stamp(w->show, tsc, to + n, size - n);
+    if (o->relative) {
+        int64_t ns = w->last_tsc ? trace_interval_ns(&w->show->clock, w->last_tsc, tsc) : 0;
+        n += (size_t)snprintf(to + n, size - n, "%6lld.%06lld ", (long long)(ns / 1000000000), (long long)(ns % 1000000000 / 1000));
+        w->last_tsc = tsc;
+    }
+    if (o->numbers)
+        n += (size_t)snprintf(to + n, size - n, call ? "[%4lld] " : "[????] ", call ? (long long)call->nr : 0);
+    if (o->pointers)
+        n += (size_t)snprintf(to + n, size - n, call && call->rip ? "[%016llx] " : "[????????????????] ",
+                              call ? (unsigned long long)call->rip : 0);
+    to[n] = '\0';
+    return n;
+}
+
+static void line_free(struct text_line *l)
+{
+    free(l->leader);
+    free(l->text);
+    free(l->joined);
+    free(l);
+}
+
+static struct text_line *line_append(struct text_writer *w, enum line_kind kind, const char *lead, const char *text, bool ready)
+{
+    struct text_line *l = must_alloc(sizeof *l);
+
+    *l = (struct text_line){.kind = kind, .ready = ready, .leader = must_format("%s", lead),
+                            .text = text ? must_format("%s", text) : NULL};
+    *w->lines_end = l;
+    w->lines_end = &l->next;
+    w->waiting++;
+    return l;
+}
+
+static void call_unlink(struct text_writer *w, struct text_call *t)
+{
+    *t->previous = t->next;
+    if (t->next)
+        t->next->previous = t->previous;
+    else
+        w->open_end = t->previous;
+    free(t);
+}
+
+/* The first half as it is known now: without captured memory. */
+static void first_half_now(struct text_writer *w, struct text_line *l)
+{
+    struct text_call *t = l->of;
+    struct decode_call d = trace_decode(t->call);
+    struct trace_task *at_hand = w->show->task; /* of another call, perhaps, with its descriptors */
+    size_t named = w->show->named_count;
+
+    w->show->named_count = 0;
+    w->show->task = trace_task_get(w->show->tasks, t->call->tid, t->call->pid);
+    struct decode_text x = decode_call_as(&d, trace_style(w->show, t->call), call_set_has(&w->show->options->raw, d.nr),
+                                          w->room, DECODE_LINE_MAX);
+    w->show->task = at_hand;
+    w->show->named_count = named;
+    w->room[x.entered] = '\0';
+    l->text = must_format("%s", w->room);
+    l->ready = true;
+    l->of = NULL;
+    t->first_half = NULL;
+}
+
+static void show_line(struct text_writer *w, const struct text_line *l)
+{
+    const char *end = l->kind == LINE_FIRST_HALF ? " <unfinished ...>\n" : "";
+    int n = snprintf(w->room, sizeof w->room, "%s%s%s", l->leader, l->text, end);
+
+    put(w, w->room, MIN((size_t)n, sizeof w->room - 1));
+}
+
+/* Show what is ready, in order; a first half and its second with nothing between are one line. */
+static void lines_show(struct text_writer *w, bool all)
+{
+    struct text_line *l;
+
+    while ((l = w->lines) && (l->ready || l->dropped || all || w->waiting > WAITING_MAX)) {
+        if (!l->ready && !l->dropped)
+            first_half_now(w, l);
+        struct text_line *next = l->next;
+        while (next && next->dropped)
+            next = next->next;
+        if (l->kind == LINE_FIRST_HALF && l->mate && next == l->mate) {
+            free(next->text);
+            free(next->leader);
+            next->text = next->joined;
+            next->leader = l->leader;
+            next->joined = l->leader = NULL;
+        } else if (!l->dropped) {
+            show_line(w, l);
+        }
+        w->lines = l->next;
+        w->waiting--;
+        line_free(l);
+    }
+    if (!w->lines)
+        w->lines_end = &w->lines;
+}
+
+/* Before another line comes: first halves of the calls that were made before it and have none yet. */
+static void first_halves(struct text_writer *w)
+{
+    if (w->show->whole_calls)
+        return;
+    for (struct text_call *t = w->open; t; t = t->next) {
+        if (t->has_first_half)
+            continue;
+        char lead[LEADER_MAX];
+        leader(w, t->call->tid, t->call->tsc, t->call, lead);
+        t->first_half = line_append(w, LINE_FIRST_HALF, lead, NULL, false);
+        t->first_half->of = t;
+        t->has_first_half = true;
+    }
+}
+
+/* A line that is complete; text without the end of line. */
+static void line_put(struct text_writer *w, const char *lead, char *text, size_t n)
+{
+    text[n++] = '\n';
+    text[n] = '\0';
+    if (w->lines) {
+        line_append(w, LINE_WHOLE, lead, text, true);
+        lines_show(w, false);
+        return;
+    }
+    size_t before = strlen(lead);
+    memcpy(w->room, lead, before);
+    memcpy(w->room + before, text, n);
+    put(w, w->room, before + n);
+}
+
+static void text_entry(void *writer, struct trace_call *call)
+{
+    struct text_writer *w = writer;
+    struct text_call *t = must_alloc(sizeof *t);
+
+    *t = (struct text_call){.call = call, .previous = w->open_end};
+    *w->open_end = t;
+    w->open_end = &t->next;
+    call->context = t;
+}
+
+static size_t duration(const struct text_writer *w, const struct trace_call *call, char *to, size_t size)
+{
+    const struct trace_options *o = w->show->options;
+    int64_t ns = trace_interval_ns(&w->show->clock, call->tsc, call->end_tsc);
+    static const int64_t units[] = {1000000000, 1000000, 1000, 1};
+    unsigned digits = o->duration_digits;
+
+    if (!o->durations || !call->returned || !w->show->clock.hz)
+        return 0;
+    if (digits == 0)
+        return (size_t)snprintf(to, size, " <%lld>", (long long)(ns / 1000000000));
+    return (size_t)snprintf(to, size, " <%lld.%0*lld>", (long long)(ns / 1000000000), (int)digits,
+                            (long long)(ns % 1000000000 / units[digits / 3]));
+}
+
+/* Spaces up to the column of results: at least one. */
+static size_t pad(const struct text_writer *w, size_t column, char *to)
+{
+    size_t n = column + 1 < w->show->options->column ? w->show->options->column - column : 1;
+
+    memset(to, ' ', n);
+    return n;
+}
+
+/*
+ * name(...) = result <time>: of a decoded call in `from`, the part from `start` on, with what was printed before that part
+ * on the line counted in `column`.
+ */
+static size_t call_line(const struct text_writer *w, const struct trace_call *call, const char *from,
+                        const struct decode_text *x, size_t start, size_t column, char *to)
+{
+    size_t n = x->arguments - start;
+
+    memcpy(to, from + start, n);
+    n += pad(w, column + n, to + n);
+    size_t rest = x->size - MIN(x->size, x->arguments + 1);
+    memcpy(to + n, from + x->arguments + 1, rest);
+    n += rest;
+    return n + duration(w, call, to + n, 64);
+}
+
+static bool is_dumped(bool all, const int *fds, size_t count, int fd)
+{
+    for (size_t i = 0; !all && i < count; i++)
+        all = fds[i] == fd;
+    return all;
+}
+
+/* One line of a dump: up to 16 bytes in hexadecimal and as text. */
+static size_t dump_line(const uint8_t *bytes, size_t n, size_t offset, char *to, size_t size)
+{
+    size_t used = (size_t)snprintf(to, size, " | %05zx ", offset);
+
+    for (size_t i = 0; i < DUMP_COLUMNS; i++) {
+        used += (size_t)snprintf(to + used, size - used, i == DUMP_COLUMNS / 2 ? "  " : " ");
+        used += i < n ? (size_t)snprintf(to + used, size - used, "%02x", bytes[i]) : (size_t)snprintf(to + used, size - used, "  ");
+    }
+    used += (size_t)snprintf(to + used, size - used, "  ");
+    for (size_t i = 0; i < DUMP_COLUMNS; i++)
+        to[used++] = i >= n ? ' ' : bytes[i] >= ' ' && bytes[i] <= '~' ? (char)bytes[i] : '.';
+    return used + (size_t)snprintf(to + used, size - used, " |");
+}
+
+static void dump(struct text_writer *w, const struct trace_call *call, bool stored, uint64_t address, uint64_t count)
+{
+    struct decode_call d = trace_decode(call);
+    uint8_t bytes[4096];
+    char line[160];
+    size_t known = decode_memory(&d, stored, address, bytes, (size_t)MIN(count, (uint64_t)sizeof bytes));
+
+    for (size_t at = 0; at < known; at += DUMP_COLUMNS)
+        line_put(w, "", line, dump_line(bytes + at, MIN(known - at, (size_t)DUMP_COLUMNS), at, line, sizeof line - 2));
+    if (known < count)
+        line_put(w, "", line, (size_t)snprintf(line, sizeof line, " | %05zx  (%llu bytes more were not kept)", known,
+                                               (unsigned long long)(count - known)));
+}
+
+static void dump_vector(struct text_writer *w, const struct trace_call *call, bool stored, uint64_t left)
+{
+    struct {
+        uint64_t base, size;
+    } part;
+    char line[64];
+
+    for (uint64_t i = 0; i < call->args[2] && i < 1024 && left > 0; i++) {
+        if (!trace_call_bytes(call, false, call->args[1] + i * sizeof part, &part, sizeof part))
+            return;
+        uint64_t n = MIN(part.size, left);
+        line_put(w, "", line, (size_t)snprintf(line, sizeof line, " * %llu bytes in buffer %llu", (unsigned long long)n,
+                                               (unsigned long long)i));
+        dump(w, call, stored, part.base, n);
+        left -= n;
+    }
+}
+
+/* -e read= and write=: the bytes of calls on these descriptors. */
+static void dumps(struct text_writer *w, const struct trace_call *call)
+{
+    const struct trace_options *o = w->show->options;
+    const struct syscall_row *row = call->nr < SYSCALL_COUNT ? &syscall_rows[call->nr] : NULL;
+
+    if (!row || row->kinds[0] != ARG_FD || !call->returned || call->result <= 0)
+        return;
+    bool stored = row->kinds[1] == ARG_BUF_OUT || row->kinds[1] == ARG_IOV_OUT;
+    bool vector = row->kinds[1] == ARG_IOV_OUT || row->kinds[1] == ARG_IOV_IN;
+    bool asked = stored ? is_dumped(o->reads.all, o->reads.fds, o->reads.count, (int)call->args[0])
+                        : is_dumped(o->writes.all, o->writes.fds, o->writes.count, (int)call->args[0]);
+    if (!asked)
+        return;
+    if (vector)
+        dump_vector(w, call, stored, (uint64_t)call->result);
+    else if (stored || row->kinds[1] == ARG_BUF_IN)
+        dump(w, call, stored, call->args[1], (uint64_t)call->result);
+}
+
+/* The second half of a call whose first one was shown or waits. */
+static void second_half(struct text_writer *w, const struct trace_call *call, struct text_line *first, const char *decoded,
+                        const struct decode_text *x)
+{
+    char lead[LEADER_MAX];
+    char *line = must_alloc(LINE_MAX);
+    const char *name = call->nr < SYSCALL_COUNT && syscall_rows[call->nr].name ? syscall_rows[call->nr].name : "syscall";
+    size_t column = leader(w, call->tid, call->end_tsc, call, lead);
+    size_t n = (size_t)snprintf(line, LINE_MAX, "<... %s resumed>", name);
+
+    n += call_line(w, call, decoded, x, x->entered, column + n, line + n);
+    line[n++] = '\n';
+    line[n] = '\0';
+    struct text_line *second = line_append(w, LINE_SECOND_HALF, lead, line, true);
+    if (first) {
+        first->text = must_format("%.*s", (int)x->entered, decoded);
+        first->ready = true;
+        first->of = NULL;
+        first->mate = second;
+        n = call_line(w, call, decoded, x, 0, strlen(first->leader), line);
+        line[n++] = '\n';
+        line[n] = '\0';
+        second->joined = must_format("%s", line);
+    }
+    free(line);
+    lines_show(w, false);
+}
+
+static void call_show(struct text_writer *w, struct trace_call *call, struct text_call *t)
+{
+    struct decode_call d = trace_decode(call);
+    char *decoded = w->room, line[LINE_MAX], lead[LEADER_MAX];
+    struct decode_text x = decode_call_as(&d, trace_style(w->show, call), call_set_has(&w->show->options->raw, d.nr),
+                                          decoded, DECODE_LINE_MAX);
+    bool in_halves = t && !w->show->whole_calls && (t->has_first_half || t->next);
+
+    if (in_halves) {
+        char *copy = must_format("%s", decoded); /* what is shown meanwhile uses the room */
+        first_halves(w);
+        struct text_line *first = t->first_half;
+        call_unlink(w, t);
+        second_half(w, call, first, copy, &x);
+        free(copy);
+    } else {
+        if (t)
+            call_unlink(w, t);
+        size_t column = leader(w, call->tid, call->tsc, call, lead);
+        size_t n = call_line(w, call, decoded, &x, 0, column, line);
+        first_halves(w);
+        line_put(w, lead, line, n);
+    }
+    dumps(w, call);
+}
+
+static void text_call(void *writer, struct trace_call *call, bool wanted)
+{
+    struct text_writer *w = writer;
+    struct text_call *t = call->context;
+
+    call->context = NULL;
+    if (wanted) {
+        call_show(w, call, t);
+        return;
+    }
+    if (!t)
+        return;
+    if (t->first_half) {
+        t->first_half->dropped = true;
+        t->first_half->of = NULL;
+    }
+    call_unlink(w, t);
+    lines_show(w, false);
+}
+
+/* Notes about the trace itself, and what else is no call. */
+static size_t other_text(const struct trace_event *e, char *to, size_t size)
+{
+    const void *body = e->record ? e->record->body : NULL;
+    const struct trace_switch_body *s = body;
+    const struct trace_lost_body *l = body;
+    const struct trace_task_exit_body *x = body;
+
+    switch (e->kind) {
+    case EVENT_SIGNAL:
+        return decode_siginfo(body, to, size);
+    case EVENT_TASK_EXIT:
+        return decode_task_exit(x->wait_status, to, size);
+    case EVENT_LONE_END:
+        return (size_t)snprintf(to, size, "<... resumed>) = %lld", (long long)e->call->result);
+    case EVENT_SWITCH:
+        return (size_t)snprintf(to, size, "*** trapping turned %s, %u calls open ***", s->on ? "on" : "off", s->open_calls);
+    case EVENT_LOST:
+        return (size_t)snprintf(to, size, "*** %llu records lost ***", (unsigned long long)l->records);
+    case EVENT_DAMAGE:
+        return (size_t)snprintf(to, size, "*** %s ***", e->text);
+    default:
+        return 0;
+    }
+}
+
+static bool is_quiet(const struct text_writer *w, const struct trace_event *e)
+{
+    unsigned quiet = w->show->options->quiet;
+
+    return (e->kind == EVENT_SWITCH && quiet >= 1) || (e->kind == EVENT_TASK_EXIT && quiet >= 2);
+}
+
+static void text_other(void *writer, const struct trace_event *e)
+{
+    struct text_writer *w = writer;
+    char line[LINE_MAX], lead[LEADER_MAX] = "";
+    size_t n = is_quiet(w, e) ? 0 : other_text(e, line, sizeof line - 2);
+
+    if (n == 0)
+        return;
+    first_halves(w);
+    if (e->kind < EVENT_SWITCH)
+        leader(w, e->tid, e->tsc, NULL, lead);
+    line_put(w, lead, line, n);
+}
+
+static void text_pause(void *writer)
+{
+    lines_show(writer, true);
+}
+
+static void *text_begin(struct trace_show *s)
+{
+    struct text_writer *w = must_alloc(sizeof *w);
+
+    *w = (struct text_writer){.show = s};
+    w->open_end = &w->open;
+    w->lines_end = &w->lines;
+    return w;
+}
+
+static void text_free(void *writer)
+{
+    struct text_writer *w = writer;
+    struct text_line *l;
+
+    while (w->open)
+        call_unlink(w, w->open);
+    while ((l = w->lines)) {
+        w->lines = l->next;
+        line_free(l);
+    }
+    free(w);
+}
+
+const struct trace_writer_ops trace_text_ops = {text_begin, text_entry, text_call, text_other, text_pause, text_pause, text_free};
