@@ -204,6 +204,21 @@ static double parse_seconds(const char *text)
     return value;
 }
 
+/* -e inject= and -e fault=, as strace has them. */
+static bool take_tampering(struct run_options *o)
+{
+    static const char *const kinds[] = {"inject", "fault"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+        size_t n = strlen(kinds[i]);
+        if (strncmp(optarg, kinds[i], n) == 0 && optarg[n] == '=') {
+            add_rule(o, kinds[i], optarg + n + 1);
+            return true;
+        }
+    }
+    return false;
+}
+
 static void take_trace(struct run_options *o)
 {
     o->trace = true;
@@ -257,7 +272,10 @@ static void parse_one(struct run_options *o, int code)
     case OPTION_GUEST_KERNEL: o->guest_kernel = optarg; break;
     case 't': o->tty = true; break;
     case 'h': print_usage(); exit(0);
-    case 'e': o->trace = true; /* fall through */
+    case 'e':
+        if (take_tampering(o))
+            break;
+        o->trace = true; /* fall through */
     default:
         if (!trace_option_take(&o->show, code, optarg))
             fail(EXIT_LAUNCHER, "try 'trapline run --help'"); /* getopt has said what was wrong */

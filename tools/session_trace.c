@@ -62,6 +62,10 @@ static void start_facts(struct session *s, struct session_sandbox *b, const stru
 {
     const struct run_options *o = b->options;
 
+    char *cpus = must_format("%u", o->cpus);
+
+    fact(s, b, "cpus", cpus, NULL);
+    free(cpus);
     if (o->guest_kernel)
         return;
     fact(s, b, "cwd", o->workdir, NULL);

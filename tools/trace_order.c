@@ -9,7 +9,7 @@
 #include "tools/message.h"
 #include "tools/trace_reader.h"
 
-#define KEPT_MAX 65536u /* records; then the gap is taken as one that will not be filled */
+#define KEPT_MAX 16384u /* records; then the gap is taken as one that will not be filled */
 
 struct trace_order {
     trace_record_take *take;

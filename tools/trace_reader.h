@@ -17,7 +17,7 @@ typedef void trace_take(void *context, const struct trace_event *event);
 struct trace_reader *trace_reader_new(trace_take *take, void *context);
 void trace_reader_free(struct trace_reader *r); /* NULL: nothing */
 
-/* The sequence of the first record that will come; 0 if this is not said. */
+/* The sequence of the first record that will come; 0 if this is not said; UINT64_MAX: they come in order, whatever it is. */
 void trace_reader_start(struct trace_reader *r, uint64_t sequence);
 /* Whole records, 8-byte aligned.  What is not well-formed ends the piece, and EVENT_DAMAGE says so. */
 void trace_reader_feed(struct trace_reader *r, const void *data, size_t n);

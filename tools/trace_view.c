@@ -360,6 +360,8 @@ void trace_view_fact(struct trace_view *v, const char *key, const char *value, c
     if (!v)
         return;
     trace_tasks_fact(v->show.tasks, key, value, more);
+    if (strcmp(key, "cpus") == 0 && strcmp(value, "1") == 0)
+        trace_reader_start(v->reader, UINT64_MAX);
     if (v->show.options->format == TRACE_FORMAT_BINARY)
         trace_log_pack_fact(key, value, more, &v->show.facts);
 }

@@ -22,7 +22,7 @@ struct trace_writer_ops; /* tools/trace_writer.h */
 void trace_view_set_writer(struct trace_view *v, const struct trace_writer_ops *ops);
 /* The functions below take NULL for a view that is not there. */
 
-/* A fact of the start: see trace_tasks_fact(); it also goes into a binary log.  Before the first record. */
+/* A fact of the start: see trace_tasks_fact(), and "cpus" N, by which records come in order or not; it also goes into a binary log.  Before the first record. */
 void trace_view_fact(struct trace_view *v, const char *key, const char *value, const char *more);
 /* tsc ticks hz times a second and was `tsc` at start_ns after the epoch.  Before the first record. */
 void trace_view_set_clock(struct trace_view *v, uint64_t hz, uint64_t tsc, int64_t start_ns);
