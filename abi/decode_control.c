@@ -109,6 +109,9 @@ void print_result_fcntl(struct decoder *d)
         out_open_flags(d, result);
         out(d, ")");
         break;
+    case F_DUPFD: case F_DUPFD_CLOEXEC:
+        out_fd(d, (int)result);
+        break;
     case F_GETFD: case F_GET_SEALS:
         if (result == 0) {
             out(d, "0");

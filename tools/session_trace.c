@@ -57,6 +57,10 @@ static void root_facts(struct session *s, struct session_sandbox *b, const struc
     }
 }
 
+/* The links of the guest kernel's /dev. */
+static const char *const device_links[][2] = {{"/dev/fd", "/proc/self/fd"}, {"/dev/stdin", "/proc/self/fd/0"},
+                                              {"/dev/stdout", "/proc/self/fd/1"}, {"/dev/stderr", "/proc/self/fd/2"}};
+
 /* What the program begins with; of another kernel's processes nothing is known. */
 static void start_facts(struct session *s, struct session_sandbox *b, const struct bytes *root)
 {
@@ -81,6 +85,8 @@ static void start_facts(struct session *s, struct session_sandbox *b, const stru
     }
     if (root)
         root_facts(s, b, root);
+    for (size_t i = 0; i < ARRAY_SIZE(device_links); i++)
+        fact(s, b, "link", device_links[i][0], device_links[i][1]);
     if (o->program)
         fact(s, b, "program", o->executable ? o->executable : o->program[0], NULL);
 }

@@ -3,6 +3,7 @@
  */
 #include <fcntl.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -47,10 +48,30 @@ static char *path_of(struct effect *e, int dirfd, uint64_t address, bool follow)
     return trace_path_resolve(e->tasks, e->task, dirfd, text, follow);
 }
 
+/* /proc/N/fd/M of the task itself: what that descriptor is, where it is no path; else NULL. */
+static struct trace_object *descriptor_meant(struct effect *e, const char *path)
+{
+    unsigned pid, fd;
+    int end = 0;
+
+    if (!path || sscanf(path, "/proc/%u/fd/%u%n", &pid, &fd, &end) != 2 || path[end] || pid != e->task->pid)
+        return NULL;
+    struct trace_object *object = trace_files_find(e->task->files, (int)fd);
+    if (object)
+        object->refs++;
+    return object;
+}
+
 static void opened(struct effect *e, int dirfd, uint64_t address, uint64_t flags)
 {
     char *path = path_of(e, dirfd, address, !(flags & O_NOFOLLOW) && (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL));
+    struct trace_object *same = descriptor_meant(e, path);
 
+    if (same) {
+        free(path);
+        set(e, e->call->result, same, flags & O_CLOEXEC);
+        return;
+    }
     if (path && (flags & O_TMPFILE) == O_TMPFILE) {
         char *name = must_format("%s/#%llu (deleted)", path, (unsigned long long)++e->objects->last_number);
         free(path);

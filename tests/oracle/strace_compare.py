@@ -14,38 +14,54 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "TERM": "dumb"}
 
 # The two calls that start a program under strace are strace's own, not the program's.
 START = re.compile(r"^execve\(")
 
 
-def run_ours(options, program, directory):
+def run_ours(options, program, directory, more=(), add=()):
     trace, root = os.path.join(directory, "ours.trace"), os.path.join(directory, "root.cpio")
     command = [os.path.join(TOP, "tools", "run"), "--machine", options.machine, "--trace-out", trace, "--save-root", root]
     command += [word for k, v in ENVIRONMENT.items() for word in ("--env", f"{k}={v}")]
+    command += list(more) + [word for path in add for word in ("--add", path)]
     done = subprocess.run(command + ["--"] + program, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, timeout=120)
+                          stderr=subprocess.PIPE, timeout=330)
     if not os.path.exists(trace):
         sys.exit(f"strace_compare: no trace was written: {done.stderr.decode(errors='replace')}")
     return open(trace, errors="replace").read().splitlines(), root, done.stdout
 
 
-def run_strace(program, directory, root):
+def wait_for_end(out):
+    """With -D the program is our child, leader of its group as process 1 of a sandbox is; strace may write on for a moment."""
+    before, since = -1, time.time()
+    while time.time() - since < 0.5:
+        size = os.path.getsize(out) if os.path.exists(out) else 0
+        if size != before:
+            before, since = size, time.time()
+        time.sleep(0.05)
+
+
+def run_strace(program, directory, root, more=()):
     out = os.path.join(directory, "strace.out")
     tree = os.path.join(directory, "tree")
     os.mkdir(tree)
     script = ('set -e; hostname trapline; mount -t tmpfs -o mode=755 none "$1"; (cd "$1" && cpio -idm --quiet < "$2" && rm -f .trapline.init);'
               ' mount -t proc none "$1/proc"; mount --bind /dev "$1/dev"; tree=$1; out=$3; shift 3;'
-              ' exec strace -f -o "$out" -E PATH="$PATH" -E HOME="$HOME" -E TERM="$TERM" -E PWD chroot "$tree" "$@"')
+              ' exec prlimit --nofile=1024:4096 strace -D -f '
+              + " ".join(more) + ' -o "$out" -E PATH="$PATH" -E HOME="$HOME" -E TERM="$TERM" -E PWD chroot "$tree" "$@"')
     done = subprocess.run(["unshare", "-m", "-u", "sh", "-c", script, "sh", tree, root, out] + program,
-                          env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          timeout=120)
+                          env=ENVIRONMENT, input=b"", stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120, start_new_session=True)
+    wait_for_end(out)
     if not os.path.exists(out):
         sys.exit(f"strace_compare: strace did not run: {done.stderr.decode(errors='replace')}")
-    return open(out, errors="replace").read().splitlines(), done.stdout
+    # What descriptors are strace sees from outside of the chroot.
+    text = open(out, errors="replace").read().replace(f"<{tree}>", "</>").replace(f"<{tree}/", "</")
+    return text.splitlines(), done.stdout
 
 
 def join_resumed(lines):
@@ -71,12 +87,14 @@ def mask(text, numbers):
     text = re.sub(r"\)\s+=\s", ") = ", text.replace(" <unfinished ...>)", ")"))
     text = re.sub(r"getrandom\(\"[^\"]*\"", 'getrandom("RANDOM"', text)
     text = re.sub(r"0x[0-9a-f]{4,}", "ADDR", text)
+    text = re.sub(r"<(pipe|socket):\[\d+\]>", r"<\1:[N]>", text)  # -y: inodes
     text = re.sub(r"st_ino=\d+|socket:\[\d+\]", "st_ino=N", text)
     text = re.sub(r"pid=\d+(, uid)", r"pid=P\1", text)
     text = re.sub(r"cmsg_data={tv_sec=[^}]*}", "cmsg_data=T", text)
     text = re.sub(r"(left {tv_sec=\d+, tv_nsec=)\d+", r"\1N", text)
     text = re.sub(r'(sun_path=@")[0-9a-f]{5}"', r'\1AUTO"', text)  # a name that bind(2) chose
     text = re.sub(r"si_[us]time=\d+", "si_time=T", text)
+    text = re.sub(r"^sysinfo\({.*}\)", "sysinfo(MACHINE)", text)
     def number(match):
         return match.group(1) + "P" + str(numbers.get(match.group(2), "?"))
 
