@@ -119,13 +119,15 @@ static void start_single(struct session *s, struct run_options *o)
 
 static void open_control(struct session *s)
 {
-    const char **names = must_alloc(s->sandbox_count * sizeof *names);
+    struct control_sandbox *sandboxes = must_alloc(s->sandbox_count * sizeof *sandboxes);
 
     if (!s->machine->has_mailbox)
         fail(EXIT_LAUNCHER, "--control: this machine has no hypervisor to be told anything");
-    for (size_t i = 0; i < s->sandbox_count; i++)
-        names[i] = s->sandboxes[i].name;
-    s->server = control_open(s->options->control, &s->machine->mailbox, names, s->sandbox_count);
+    for (size_t i = 0; i < s->sandbox_count; i++) {
+        const struct session_sandbox *b = &s->sandboxes[i];
+        sandboxes[i] = (struct control_sandbox){b->name, &b->options->rules, session_filter(b->options)};
+    }
+    s->server = control_open(s->options->control, &s->machine->mailbox, sandboxes, s->sandbox_count);
 }
 
 int command_run(int argc, char **argv)

@@ -1,6 +1,6 @@
 /*
  * The launcher's control socket (`--control PATH`, docs/policy.md): clients change rules, answer questions, turn trapping on and
- * off while the sandbox runs.  Text, a command a line; only the launcher's user can connect.
+ * off, and trace with filters of their own while the sandbox runs.  Text, a command a line; only the launcher's user can connect.
  */
 #ifndef TOOLS_CONTROL_H
 #define TOOLS_CONTROL_H
@@ -9,21 +9,42 @@
 
 #include "tools/bytes.h"
 #include "tools/mailbox.h"
+#include "tools/run_options.h"
 
+/*
+ * What a client that attached gets after "ok": first a struct control_clock, then pieces of whole records, each behind its
+ * size (32 bits).
+ */
 #define CONTROL_CLIENTS_MAX 8
 #define CONTROL_SLOTS (1 + CONTROL_CLIENTS_MAX)
 
 struct control;
+struct trace_program;
 
-/* Listens; ends the launcher if that cannot be.  `names` of the sandboxes (NULL: one without a name) stay the caller's. */
-struct control *control_open(const char *path, struct mailbox *m, const char *const *names, size_t count);
+struct control_sandbox {
+    const char *name;             /* NULL: it is the only one */
+    const struct string_list *rules; /* those it was started with */
+    const struct trace_program *filter; /* of the launcher's own trace, which is session 0; NULL: it has none */
+};
+
+/* Listens; ends the launcher if that cannot be.  What `sandboxes` points to stays the caller's, and must stay. */
+struct control *control_open(const char *path, struct mailbox *m, const struct control_sandbox *sandboxes, size_t count);
 void control_close(struct control *c); /* all below take NULL */
 
 /* For the caller's poll(): CONTROL_SLOTS of them, filled and served. */
 void control_fill(const struct control *c, struct pollfd *p);
 void control_serve(struct control *c, const struct pollfd *p);
 
+/* Somebody who is not to miss anything reads too slowly: the sandbox has to wait. */
+bool control_is_full(const struct control *c);
+
 /* Frames of the hypervisor. */
+void control_trace(struct control *c, unsigned sandbox, const void *records, size_t n);
+struct control_clock { /* tsc ticks hz times a second and was `tsc` at start_ns after the epoch */
+    uint64_t hz, tsc;
+    int64_t start_ns;
+};
+void control_set_clock(struct control *c, struct control_clock clock);
 void control_question(struct control *c, unsigned sandbox, const void *payload, size_t n);
 void control_done(struct control *c, uint32_t command, int error);
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "tools/control.h"
+#include "tools/filter.h"
 #include "tools/message.h"
 
 #define GRACE_NS 2000000000LL /* for an emulator to end by itself when its sandbox has */
@@ -30,6 +31,15 @@ int64_t now_ns(void)
 
     clock_gettime(CLOCK_MONOTONIC, &t);
     return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+const struct trace_program *session_filter(const struct run_options *o)
+{
+    static struct trace_program everything;
+    static const struct filter_extra all_signals = {.signals = ~0ULL};
+
+    filter_compile(NULL, &all_signals, &everything);
+    return o->trace ? &everything : NULL;
 }
 
 static int open_signals(void)
@@ -148,7 +158,7 @@ static bool port_wants_output(const struct session *s, int port)
 
 static void fill_slots(const struct session *s, struct pollfd *p, int signals)
 {
-    bool full = output_full(&s->out) || output_full(&s->err);
+    bool full = output_full(&s->out) || output_full(&s->err) || control_is_full(s->server);
 
     for (int i = 0; i < SLOT_COUNT; i++)
         p[i] = (struct pollfd){.fd = -1, .events = POLLIN};

@@ -14,6 +14,7 @@
 #include "tools/trace_log.h"
 
 struct control;
+struct trace_program;
 struct trace_view;
 
 #define LOG_KEPT_MAX (64u << 10) /* bytes of each kernel's log that are kept for a crash */
@@ -91,6 +92,9 @@ void session_trace_clock(struct session *s, uint64_t tsc_hz, uint64_t tsc);
 void session_trace_records(struct session *s, struct session_sandbox *b, const uint8_t *data, size_t n);
 void session_trace_pause(struct session *s);
 void session_trace_end(struct session *s); /* of the log */
+
+/* The program of the launcher's own trace of a sandbox; NULL: it prints none.  It stays. */
+const struct trace_program *session_filter(const struct run_options *o);
 
 /* Monotonic clock. */
 int64_t now_ns(void);

@@ -116,6 +116,7 @@ static void event_frame(void *context, const struct channel_frame *h, const uint
         session_log(s, &s->host_log, "hypervisor", &s->images->hypervisor, h->stream, (const char *)payload, h->length);
         break;
     case CHANNEL_TRACE:
+        control_trace(s->server, h->sandbox, payload, h->length);
         session_trace_records(s, b, payload, h->length);
         break;
     case CHANNEL_STATS:

@@ -77,6 +77,7 @@ void gate_config_take(struct vcpu *v)
     g->config = shared->config ? gate_config_get(shared->config) : NULL;
     spin_unlock(&shared->lock);
     g->policy = g->config ? g->config->policy : v->vm->exits->options.policy;
+    trace_buffer_set_stream(&g->trace, v->vm->exits->options.trace == TRACE_STREAM || (g->config && g->config->sessions));
     gate_config_put(old);
 }
 

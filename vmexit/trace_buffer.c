@@ -67,6 +67,16 @@ void trace_buffer_turn(struct trace_buffer *b)
     b->current->used = 0;
 }
 
+void trace_buffer_set_stream(struct trace_buffer *b, bool stream)
+{
+    if (b->stream == stream)
+        return;
+    trace_buffer_flush(b);
+    b->stream = stream;
+    b->current = &b->half[0];
+    b->half[0].used = b->half[1].used = 0;
+}
+
 static uint32_t count_records(const struct trace_half *h)
 {
     uint32_t n = 0;

@@ -41,6 +41,8 @@ static inline void *trace_buffer_take(struct trace_buffer *b, size_t size)
     h->used += size;
     return p;
 }
+/* From now on stream, or record again where it once did; what was recorded so far is forgotten. */
+void trace_buffer_set_stream(struct trace_buffer *b, bool stream);
 /* Streaming: send what is there. */
 void trace_buffer_flush(struct trace_buffer *b);
 /* Recording: send the last TRACE_RING_RECORDS. */
