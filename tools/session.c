@@ -35,11 +35,16 @@ int64_t now_ns(void)
 
 const struct trace_program *session_filter(const struct run_options *o)
 {
-    static struct trace_program everything;
     static const struct filter_extra all_signals = {.signals = ~0ULL};
+    char *why;
 
-    filter_compile(NULL, &all_signals, &everything);
-    return o->trace ? &everything : NULL;
+    if (!o->trace)
+        return NULL;
+    struct filter *everything = filter_parse("all", &why);
+    struct trace_program *program = must_alloc(TRACE_PROGRAM_SIZE_MAX);
+    filter_compile(everything, &all_signals, program);
+    filter_free(everything);
+    return program;
 }
 
 static int open_signals(void)
