@@ -66,7 +66,7 @@ static size_t records_pack(const uint8_t *data, size_t size, struct bytes *recor
         struct trace_record *r = (void *)room;
         memcpy(room, data + at, sizeof *r);
         r->size = (uint32_t)(sizeof *r + body);
-        r->reserved = 0;
+        r->sessions = 0;
         r->type = (uint16_t)(r->type % 9);
         for (size_t i = 0; i < body; i++)
             r->body[i] = data[(at + i * 5) % size];
