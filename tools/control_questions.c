@@ -52,9 +52,9 @@ void control_question(struct control *c, unsigned sandbox, const void *payload, 
     struct decode_call call = {.nr = q.nr, .items = items.data, .items_size = items.size};
     memcpy(call.args, q.args, sizeof call.args);
     decode_call(&call, text, sizeof text);
-    char *end = strstr(text, " <unfinished ...>) = ?");
+    char *end = strstr(text, ") = ?");
     if (end)
-        strcpy(end, ")");
+        end[1] = '\0';
     bytes_append_text(&line, "question %u sandbox %u [%u] %s\n", q.ticket, sandbox, q.tid, text);
     bytes_append(&line, "", 1);
     bool told = false;
