@@ -12,6 +12,7 @@
 #include "guest_kernel/core/alloc.h"
 #include "guest_kernel/core/capture.h"
 #include "guest_kernel/core/space.h"
+#include "guest_kernel/coredump.h"
 #include "guest_kernel/futex.h"
 #include "guest_kernel/init.h"
 #include "guest_kernel/posix_timer.h"
@@ -102,7 +103,8 @@ static bool announce_zombie(struct process *p)
     struct process *parent = p->parent;
     struct sigaction *action = &parent->signals.actions[SIGCHLD - 1];
     int signal = status_signal(p->exit_status);
-    siginfo_t info = signal ? child_info(p, CLD_KILLED, signal) : child_info(p, CLD_EXITED, p->exit_status >> 8);
+    siginfo_t info = signal ? child_info(p, p->exit_status & 0x80 ? CLD_DUMPED : CLD_KILLED, signal)
+                            : child_info(p, CLD_EXITED, p->exit_status >> 8);
     bool ignored = p->exit_signal == SIGCHLD && action->sa_handler == SIG_IGN;
     bool discard = ignored || (p->exit_signal == SIGCHLD && (action->sa_flags & SA_NOCLDWAIT));
 
@@ -171,7 +173,7 @@ static void tell_tracer_of_end(struct thread *t)
     struct process *to = t->ptrace.tracer->process;
     uint32_t status = t->ptrace.exit_status;
     int signal = status_signal(status);
-    siginfo_t info = {.si_signo = SIGCHLD, .si_code = signal ? CLD_KILLED : CLD_EXITED};
+    siginfo_t info = {.si_signo = SIGCHLD, .si_code = !signal ? CLD_EXITED : status & 0x80 ? CLD_DUMPED : CLD_KILLED};
     struct cred cred;
 
     (void)process_cred(t->process, &cred);
@@ -275,7 +277,7 @@ static void leave(struct thread *t, uint32_t status)
         p->exe = NULL;
     }
     ptrace_tracer_ends(t);
-    bool kept = ptrace_keep_zombie(t, p->signals.exiting ? p->signals.exit_code : status);
+    bool kept = ptrace_keep_zombie(t, status);
     thread_unpublish(t);
     if (kept && !(last && p->traced_leader == t)) /* else with the process */
         tell_tracer_of_end(t);
@@ -298,8 +300,11 @@ noreturn void thread_exit(uint32_t status)
     struct thread *t = thread_current();
     struct process *p = t->process;
 
+    coredump_wait(t);
+    if (p->signals.exiting)
+        status = p->signals.exit_code; /* with what a core file adds */
     ptrace_event(PTRACE_EVENT_EXIT, status);
-    capture_task_exit(p->signals.exiting ? p->signals.exit_code : status);
+    capture_task_exit(status);
     futex_thread_exits(t);
     drop_resources(t->task);
     sem_undo_leave(t);

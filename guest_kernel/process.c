@@ -12,6 +12,7 @@
 #include "guest_kernel/account.h"
 #include "guest_kernel/core/alloc.h"
 #include "guest_kernel/core/space.h"
+#include "guest_kernel/coredump.h"
 #include "guest_kernel/tty.h"
 #include "lib/string.h"
 
@@ -117,6 +118,7 @@ static void process_inherit(struct process *p, struct process *parent)
     p->not_dumpable = parent->not_dumpable;
     p->no_huge_pages = parent->no_huge_pages;
     p->personality = parent->personality;
+    p->coredump_filter = parent->coredump_filter;
     memcpy(p->limits, parent->limits, sizeof(p->limits));
     if (parent->exe)
         p->exe = file_get(parent->exe);
@@ -130,6 +132,7 @@ struct process *process_create(struct process *parent)
         return NULL;
     p->refs = 1;
     p->exit_signal = SIGCHLD;
+    p->coredump_filter = COREDUMP_FILTER_DEFAULT;
     p->start_ns = clock_monotonic_ns();
     TAILQ_INIT(&p->children);
     TAILQ_INIT(&p->threads);
@@ -239,6 +242,7 @@ void thread_unpublish(struct thread *t)
     uint64_t flags = spin_lock_irqsave(&p->signals.lock);
     TAILQ_REMOVE(&p->threads, t, link);
     p->thread_count--;
+    p->signals.leaving -= t->leaving;
     signal_flush_thread(t);
     spin_unlock_irqrestore(&p->signals.lock, flags);
     RB_REMOVE(thread_tree, &threads, t);

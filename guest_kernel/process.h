@@ -75,6 +75,7 @@ struct process {
     bool not_dumpable;
     bool no_huge_pages;                  /* PR_SET_THP_DISABLE */
     uint32_t personality;
+    uint32_t coredump_filter;
 };
 
 struct thread { /* task.upper */
@@ -89,6 +90,7 @@ struct thread { /* task.upper */
     struct signal_queue pending;         /* signals.lock */
     bool stop_seen;                      /* counted in stopped_threads; signals.lock, as the next */
     bool stop_asleep;                    /* sleeps in a group stop, not in one for its tracer */
+    bool leaving;                        /* has begun to end, with no core file to wait for; signals.lock */
     struct ptrace_state ptrace;
     uint64_t fault_trap, fault_error, fault_address; /* of the last fault, for the signal frame */
     uint64_t alt_stack, alt_stack_size;  /* owner only, as all below */

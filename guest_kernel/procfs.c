@@ -6,8 +6,10 @@
 #include <asm/errno.h>
 
 #include "fs/file.h"
+#include "guest_kernel/coredump.h"
 #include "guest_kernel/process.h"
 #include "lib/mode.h"
+#include "lib/string.h"
 
 static int show_comm(int pid, struct text *t)
 {
@@ -26,6 +28,35 @@ static int show_cgroup(int pid, struct text *t)
     return 0;
 }
 
+/* The filter belongs to the process here, to the address space on Linux: threads share both. */
+static int show_coredump_filter(int pid, struct text *t)
+{
+    struct process *p = process_find(pid);
+
+    if (!p)
+        return -ESRCH;
+    if (!p->zombie)
+        text_printf(t, "%08x\n", p->coredump_filter);
+    process_put(p);
+    return 0;
+}
+
+static int store_coredump_filter(int pid, char *value, size_t n)
+{
+    struct process *p = process_find(pid);
+    unsigned long long filter = 0;
+
+    if (!p)
+        return -ESRCH;
+    if (n && value[n - 1] == '\n')
+        value[n - 1] = '\0';
+    int error = string_to_u64(value, &filter) || filter > UINT32_MAX ? -EINVAL : 0;
+    if (!error)
+        p->coredump_filter = (uint32_t)filter & COREDUMP_FILTER_ALL;
+    process_put(p);
+    return error;
+}
+
 /* Where a task sleeps in the kernel: as on a Linux that tells no names of its functions. */
 static int show_wchan(int pid, struct text *t)
 {
@@ -38,6 +69,7 @@ static const struct procfs_pid_entry entries[] = {
     {"cgroup", S_IFREG | 0444, show_cgroup},
     {"cmdline", S_IFREG | 0444, procfs_show_cmdline},
     {"comm", S_IFREG | 0444, show_comm},
+    {"coredump_filter", S_IFREG | 0644, show_coredump_filter, .store = store_coredump_filter},
     {"cwd", S_IFLNK | 0777, NULL},
     {"environ", S_IFREG | 0400, procfs_show_environ, .guarded = true},
     {"exe", S_IFLNK | 0777, NULL},
@@ -151,5 +183,7 @@ int procfs_start(void)
 {
     procfs_set_source(&source);
     int error = procfs_net_register();
+    if (!error)
+        error = coredump_register();
     return error ? error : procfs_system_register();
 }

@@ -248,6 +248,10 @@ int signal_send_locked(struct process *p, struct thread *to, const siginfo_t *in
     struct signal_queue *q = to ? &to->pending : &p->signals.pending;
 
     assert_held(&p->signals.lock);
+    if (signal == SIGKILL && p->signals.dumper) {
+        p->signals.dump_killed = true;
+        wake_all(&p->child_changed);
+    }
     if (p->signals.exiting || !p->thread_count)
         return 0;
     apply_at_once(p, signal);

@@ -40,6 +40,10 @@ struct signal_state {
     bool stopped;              /* all threads have stopped */
     uint32_t stopped_threads;
     int stop_signal;
+    struct thread *dumper;     /* writes a core file: the others wait for it to end; read without the lock, too */
+    bool dump_killed;          /* SIGKILL came meanwhile */
+    uint32_t dump_parked;      /* threads that wait for it */
+    uint32_t leaving;          /* threads in the list that are past that (thread.leaving) */
     bool continued;            /* SIGCONT ended a stop; not yet told to the parent */
     struct wait_queue resumed; /* stopped threads sleep here until !stopping or killed */
 };

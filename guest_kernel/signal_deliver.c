@@ -7,6 +7,7 @@
 
 #include "guest_kernel/core/alloc.h"
 #include "guest_kernel/core/capture.h"
+#include "guest_kernel/coredump.h"
 #include "guest_kernel/posix_timer.h"
 #include "guest_kernel/process.h"
 #include "guest_kernel/rseq.h"
@@ -141,6 +142,18 @@ static void obey_process(struct thread *t, uint64_t *flags)
     }
 }
 
+/* The first cause of a process's end counts. */
+static void die(struct thread *t, uint64_t *flags, const siginfo_t *info, bool core)
+{
+    struct signal_state *s = &t->process->signals;
+
+    if (signal_fatal_pending(t))
+        return;
+    process_begin_exit(t->process, (uint32_t)info->si_signo);
+    if (core && coredump(t, flags, info))
+        s->exit_code |= 0x80;
+}
+
 /* The next signal with a handler; deals with all others on the way.  False: none is left. */
 static bool next_handled(struct thread *t, siginfo_t *info, struct sigaction *action)
 {
@@ -175,7 +188,7 @@ static bool next_handled(struct thread *t, siginfo_t *info, struct sigaction *ac
         if (what == SIGNAL_STOP)
             default_stop(t, signal, &flags);
         else if (what == SIGNAL_TERMINATE || what == SIGNAL_CORE)
-            process_begin_exit(t->process, signal);
+            die(t, &flags, info, what == SIGNAL_CORE);
     }
     signal_recalculate(t);
     spin_unlock_irqrestore(&s->lock, flags);

@@ -319,6 +319,11 @@ int fpu_restore_user(uint64_t user_address)
     return user_fxrstor((const void *)user_address) ? -EINVAL : 0;
 }
 
+void fpu_save_current(void)
+{
+    state_save(task_current()->xsave);
+}
+
 size_t fpu_set_size(bool extended)
 {
     return !extended ? FXSAVE_SIZE : features ? state_size : 0;

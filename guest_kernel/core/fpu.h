@@ -25,6 +25,7 @@ int fpu_exception_code(bool simd);
  * XSAVE area in the standard format with XCR0 in its software bytes.  Size 0: there is no such set.  Writing what the
  * CPU would refuse: -EINVAL.
  */
+void fpu_save_current(void); /* makes it true of the current task, until that goes on */
 size_t fpu_set_size(bool extended);
 void fpu_set_read(const struct task *t, void *out, bool extended);
 int fpu_set_write(struct task *t, const void *in, bool extended) must_check;

@@ -109,6 +109,13 @@ size_t space_write(struct space *s, uint64_t address, const void *src, size_t n)
  */
 #define SPACE_WRITE 1u
 #define SPACE_FORCE 2u
+/*
+ * For core files: how much of area `a` belongs there by the filter of core(5), from its start; SPACE_DUMP_HEADER: its first
+ * page, if that begins an ELF file.  The lock is held (space_for_each).
+ */
+#define SPACE_DUMP_HEADER 1u
+uint64_t space_dump_size(struct space *s, const struct area *a, uint32_t filter);
+bool space_dump_page(struct space *s, uint64_t va, void *page); /* a copy; false: nobody has touched it, or it cannot be had */
 size_t space_access(struct space *s, uint64_t address, void *buffer, size_t n, unsigned how);
 
 /* The page that all reads of untouched anonymous memory share; counted. */

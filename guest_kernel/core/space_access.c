@@ -62,6 +62,68 @@ size_t space_write(struct space *s, uint64_t address, const void *src, size_t n)
     return space_access(s, address, (char *)(uintptr_t)src, n, SPACE_WRITE);
 }
 
+struct copies_walk {
+    struct page_walk walk;
+    bool found;
+};
+
+/* Private pages that are somebody's own are dirty: written to, or made as a copy for a write. */
+static void note_copy(struct page_walk *w, uint64_t va, uint64_t *entry)
+{
+    if (*entry & PTE_DIRTY)
+        container_of(w, struct copies_walk, walk)->found = true;
+}
+
+static bool has_copies(struct space *s, const struct area *a)
+{
+    struct copies_walk w = {.walk = {.leaf = note_copy}};
+
+    page_table_walk(s->root, a->start, a->end, &w.walk);
+    return w.found;
+}
+
+/* A file that nobody can open any more, as shared memory without a name is. */
+static bool has_name(struct space_file *f)
+{
+    char path[64]; /* a longer one is a name, or was one */
+    int n = f && f->ops->path ? f->ops->path(f, path, sizeof path) : 0;
+
+    return n < 10 || strcmp(path + n - 10, " (deleted)");
+}
+
+enum { DUMP_PRIVATE = 1, DUMP_SHARED = 2, DUMP_FILE_PRIVATE = 4, DUMP_FILE_SHARED = 8, DUMP_HEADERS = 16 };
+
+/* As Linux's vma_dump_size(). */
+uint64_t space_dump_size(struct space *s, const struct area *a, uint32_t filter)
+{
+    uint64_t whole = a->end - a->start;
+
+    if (a->name && (!strcmp(a->name, "[vdso]") || !strcmp(a->name, "[vvar]")))
+        return whole;
+    if (a->flags & MAP_SHARED)
+        return filter & (has_name(a->file) ? DUMP_FILE_SHARED : DUMP_SHARED) ? whole : 0;
+    if ((filter & DUMP_PRIVATE) && has_copies(s, a))
+        return whole;
+    if (!a->file)
+        return 0;
+    if (filter & DUMP_FILE_PRIVATE)
+        return whole;
+    return (filter & DUMP_HEADERS) && !a->file_offset && (a->prot & PROT_READ) ? SPACE_DUMP_HEADER : 0;
+}
+
+bool space_dump_page(struct space *s, uint64_t va, void *page)
+{
+    mutex_lock(&s->lock);
+    struct area *a = area_at(&s->areas, va);
+    uint64_t *entry = page_table_find(s->root, va);
+    bool touched = a && (a->file || (entry && *entry && pte_page(*entry) != zero_page)) && !space_resolve(s, a, va, false);
+
+    if (touched)
+        memcpy(page, page_address(pte_page(*page_table_find(s->root, va))), PAGE_SIZE);
+    space_unlock(s);
+    return touched;
+}
+
 void space_for_each(struct space *s, bool (*fn)(const struct area *a, void *context), void *context)
 {
     struct area *a;
