@@ -126,9 +126,9 @@ void process_announce_zombie(struct process *p)
 }
 
 /* A zombie whose tracer has not seen it is that one's alone, unless tracer and parent are the same process. */
-static bool zombie_is_hidden(const struct process *p)
+bool process_zombie_is_hidden(const struct process *p)
 {
-    return p->traced_leader && ptrace_is_foreign(p->traced_leader);
+    return p->kept_threads || (p->traced_leader && ptrace_is_foreign(p->traced_leader));
 }
 
 static struct process *new_parent_for(struct process *p)
@@ -160,7 +160,7 @@ static void reparent_child(struct process *child, struct process *old, struct pr
     child->parent_tid = 0;
     child->exit_signal = SIGCHLD;
     tell_of_death(child);
-    if (child->zombie && !zombie_is_hidden(child)) {
+    if (child->zombie && !process_zombie_is_hidden(child)) {
         process_announce_zombie(child);
     } else if (child->group != old->group && child->session == old->session) {
         hang_up_group(child->group);
@@ -185,6 +185,14 @@ static void tell_tracer_of_end(struct thread *t)
     wake_all(&to->child_changed);
 }
 
+void process_tell_end(struct process *p)
+{
+    if (process_zombie_is_hidden(p))
+        tell_tracer_of_end(p->traced_leader);
+    else
+        process_announce_zombie(p);
+}
+
 static void become_zombie(struct process *p, struct thread *last)
 {
     struct process *to = new_parent_for(p);
@@ -198,10 +206,8 @@ static void become_zombie(struct process *p, struct thread *last)
     wake_all(&p->ended);
     if (p->parent->group != p->group && p->parent->session == p->session)
         hang_up_group(p->group);
-    if (zombie_is_hidden(p))
-        tell_tracer_of_end(p->traced_leader);
-    else
-        process_announce_zombie(p); /* may put the tables' reference; the last thread still has its own */
+    if (!p->kept_threads)
+        process_tell_end(p); /* may put the tables' reference; the last thread still has its own */
 }
 
 static void thread_dead(struct task *task)

@@ -36,6 +36,7 @@ struct process {
     struct process *parent;              /* NULL: the first process */
     int32_t parent_tid;                  /* of the thread there that made it, which may be gone */
     struct thread *traced_leader;        /* its first thread, if that has ended and its tracer has not heard of it yet */
+    uint32_t kept_threads;               /* others of that kind: until they are gone, the process's end is not told */
     TAILQ_HEAD(process_list, process) children;
     TAILQ_ENTRY(process) sibling;
     TAILQ_HEAD(thread_list, thread) threads; /* changed with tree lock and signals.lock: either suffices to read */
@@ -161,7 +162,9 @@ void process_begin_exit(struct process *p, uint32_t status); /* signals.lock hel
 void process_reap(struct process *p);                        /* a zombie leaves the tables; tree lock */
 void process_notify_parent(struct process *p, int why /* CLD_STOPPED, CLD_CONTINUED */);
 void process_notify_parent_locked(struct process *p, int why); /* tree lock held */
-void process_announce_zombie(struct process *p); /* tracer and first thread are through with it: now its parent hears; tree lock */
+bool process_zombie_is_hidden(const struct process *p); /* from its parent, by a tracer that has not waited; tree lock */
+void process_announce_zombie(struct process *p); /* to its parent; it may be gone at once; tree lock, as the next */
+void process_tell_end(struct process *p);        /* the last thread of it is gone: to its tracer, or its parent */
 void vfork_release(struct process *p);
 bool process_group_is_orphaned(int32_t group); /* tree lock held */
 bool process_group_exists(int32_t group, int32_t session);

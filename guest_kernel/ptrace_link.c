@@ -28,11 +28,17 @@ static void zombie_free(struct thread *t)
 {
     struct process *p = t->process;
 
-    if (p->traced_leader == t)
+    bool last = false;
+
+    if (p->traced_leader == t) {
         p->traced_leader = NULL;
-    else
+    } else {
         pid_release_locked(t->ptrace.tid);
+        last = --p->kept_threads == 0 && p->zombie;
+    }
     t->ptrace.exited = false;
+    if (last)
+        process_tell_end(p);
     if (!t->task)
         thread_free(t);
 }
@@ -70,7 +76,7 @@ void ptrace_unlink(struct thread *t)
 static void release_zombie(struct thread *t)
 {
     struct process *p = t->process;
-    bool was_hidden = p->traced_leader == t && p->zombie && ptrace_is_foreign(t);
+    bool was_hidden = p->traced_leader == t && p->zombie && !p->kept_threads && ptrace_is_foreign(t);
 
     zombie_unlink(t);
     if (was_hidden)
@@ -132,6 +138,8 @@ bool ptrace_keep_zombie(struct thread *t, uint32_t status)
     s->tid = t->task->tid;
     if (leader)
         t->process->traced_leader = t;
+    else
+        t->process->kept_threads++;
     return true;
 }
 

@@ -79,7 +79,7 @@ static bool take_report(struct process *child, const struct wait_request *r, str
     bool keep = r->options & WNOWAIT;
 
     if (child->zombie) {
-        if (!(r->options & WEXITED) || (child->traced_leader && ptrace_is_foreign(child->traced_leader)))
+        if (!(r->options & WEXITED) || process_zombie_is_hidden(child))
             return false;
         wait_take_zombie(child, r, out);
         return true;

@@ -37,14 +37,15 @@ static void take_leader(struct process *p, const struct wait_request *r, struct 
 static bool take_exited(struct thread *t, const struct wait_request *r, struct wait_result *out)
 {
     struct process *p = t->process;
-    uint32_t status = t->ptrace.exit_status;
+    uint32_t status = p->signals.exiting ? p->signals.exit_code : t->ptrace.exit_status; /* as Linux, whatever it was */
 
     if (!(r->options & WEXITED))
         return false;
     if (p->traced_leader == t) {
-        if (p->zombie)
+        bool complete = p->zombie && !p->kept_threads;
+        if (complete)
             take_leader(p, r, out);
-        return p->zombie;
+        return complete;
     }
     wait_collect(p, t->ptrace.tid, out, wait_end_code(status), status);
     if (!(r->options & WNOWAIT))
