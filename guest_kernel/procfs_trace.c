@@ -34,39 +34,40 @@ static void mem_release(struct file *f)
         space_release(f->data);
 }
 
-static size_t mem_move(struct space *s, uint64_t at, char *page, struct io_iter *it, bool write)
+/* Bytes moved, 0: none there, -EFAULT: the caller's memory. */
+static long mem_move(struct space *s, uint64_t at, char *page, struct io_iter *it, bool write)
 {
     size_t n = MIN(it->remaining, PAGE_SIZE);
 
-    if (!write)
-        return iter_write(it, page, space_access(s, at, page, n, SPACE_FORCE));
-    n = iter_read(it, page, n);
-    return space_access(s, at, page, n, SPACE_FORCE | SPACE_WRITE);
+    if (write && iter_read(it, page, n) != n)
+        return -EFAULT;
+    n = space_access(s, at, page, n, write ? SPACE_FORCE | SPACE_WRITE : SPACE_FORCE);
+    return write || iter_write(it, page, n) == n ? (long)n : -EFAULT;
 }
 
 /* As far as it goes; -EIO if that is nowhere. */
 static long mem_transfer(struct file *f, struct io_iter *it, uint64_t *position, bool write)
 {
     struct space *s = f->data;
-    size_t wanted = it->remaining;
     char *page = mem_alloc(PAGE_SIZE);
-    long total = 0;
+    long total = 0, done;
 
     if (!page)
         return -ENOMEM;
     if (!s || !space_get_live(s))
         goto out;
     while (it->remaining) {
-        size_t piece = MIN(it->remaining, PAGE_SIZE), done = mem_move(s, *position, page, it, write);
-
-        total += (long)done;
-        *position += done;
-        if (done < piece || task_signal_pending())
+        done = mem_move(s, *position, page, it, write);
+        if (done <= 0) {
+            total = done < 0 ? done : total ? total : -EIO;
+            break;
+        }
+        total += done;
+        *position += (uint64_t)done;
+        if (task_signal_pending())
             break;
         task_relax();
     }
-    if (wanted && !total)
-        total = -EIO;
     space_put(s);
 out:
     mem_free(page);

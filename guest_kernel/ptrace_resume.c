@@ -51,8 +51,10 @@ static void step_enable(struct thread *t)
 
     t->ptrace.step = true;
     regs->eflags |= RFLAGS_TF;
-    if (!was_set)
-        t->ptrace.own_flag = !sets_flags(t);
+    if (sets_flags(t))
+        t->ptrace.own_flag = false;
+    else if (!was_set)
+        t->ptrace.own_flag = true;
 }
 
 void ptrace_step_disable(struct thread *t)

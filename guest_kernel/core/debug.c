@@ -50,7 +50,6 @@ static bool is_allowed(const struct debug_registers *d, uint64_t control, unsign
 
 static long control_set(struct debug_registers *d, uint64_t value)
 {
-    value &= ~DR7_RESERVED;
     for (unsigned n = 0; n < DEBUG_ADDRESSES; n++)
         if (!is_allowed(d, value, n))
             return -EINVAL;
@@ -127,7 +126,7 @@ void debug_registers_load(void)
     __asm__ volatile("mov %0, %%dr0; mov %1, %%dr1; mov %2, %%dr2; mov %3, %%dr3"
                      :
                      : "r"(d->address[0]), "r"(d->address[1]), "r"(d->address[2]), "r"(d->address[3]));
-    control_write(d->control | DR7_FIXED | DR7_EXACT);
+    control_write((d->control & ~DR7_RESERVED) | DR7_FIXED | DR7_EXACT);
 }
 
 void debug_registers_forget(struct task *t)

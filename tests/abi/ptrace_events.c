@@ -119,6 +119,7 @@ static void thread_once(void)
 
 static void *exec_thread(void *arg)
 {
+    usleep(100000); /* until the other events have been told */
     exec_once();
     return NULL;
 }
@@ -134,7 +135,7 @@ static void exec_from_thread(void)
 
 static void *end_process(void *arg)
 {
-    usleep(20000);
+    usleep(200000);
     _exit(8);
 }
 
@@ -158,7 +159,7 @@ static void group_exit(void)
     pthread_t t;
 
     pthread_create(&t, NULL, pause_thread, NULL);
-    usleep(20000);
+    usleep(100000);
     _exit(4);
 }
 
