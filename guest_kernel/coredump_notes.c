@@ -105,7 +105,7 @@ static void add_process(struct text *t, struct thread *thread)
 
     memset(&n, 0, sizeof(n));
     n.state_name = 'R';
-    n.nice = (char)p->nice;
+    n.nice = (char)thread->task->setting.nice;
     n.flags = 0x400600; /* PF_RANDOMIZE, PF_SIGNALED, PF_DUMPCORE: all that is known */
     n.uid = cred->uid;
     n.gid = cred->gid;
