@@ -85,10 +85,11 @@ static bool has_copies(struct space *s, const struct area *a)
 /* A file that nobody can open any more, as shared memory without a name is. */
 static bool has_name(struct space_file *f)
 {
+    static const char mark[] = " (deleted)";
     char path[64]; /* a longer one is a name, or was one */
     int n = f && f->ops->path ? f->ops->path(f, path, sizeof path) : 0;
 
-    return n < 10 || strcmp(path + n - 10, " (deleted)");
+    return n < (int)sizeof mark || strcmp(path + n - sizeof mark, mark);
 }
 
 enum { DUMP_PRIVATE = 1, DUMP_SHARED = 2, DUMP_FILE_PRIVATE = 4, DUMP_FILE_SHARED = 8, DUMP_HEADERS = 16 };

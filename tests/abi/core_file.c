@@ -133,7 +133,7 @@ static void crash_with_threads(void)
     __asm__ volatile("mov $0x5150, %%r15; mov $16, %%rax; movl $0, (%%rax)" : : : "rax", "r15", "memory");
 }
 
-static unsigned char image[8 << 20];
+static const unsigned char *image;
 
 static const char *segment(const Elf64_Ehdr *e, const void *address)
 {
@@ -187,10 +187,11 @@ static void show_content(void)
     waitpid(pid, &status, 0);
     printf("with threads: %x\n", status);
     fd = open("core", O_RDONLY);
-    long size = read(fd, image, sizeof image);
+    long size = size_of("core");
+    image = size > 0 ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
     close(fd);
     const Elf64_Ehdr *e = (const void *)image;
-    if (size < (long)sizeof *e || memcmp(e->e_ident, ELFMAG, SELFMAG)) {
+    if (image == MAP_FAILED || memcmp(e->e_ident, ELFMAG, SELFMAG)) {
         printf("no ELF file\n");
         return;
     }
