@@ -16,6 +16,9 @@
  * Ports of the virtio-console device (multiport), by name.  Port 0 is the console of stdio=tty.
  * Control port, guest to host, lines of text: "exit STATUS\n" (decimal wait status of the first process), then the
  * guest powers off.  Host to guest: "signal N\n", "size ROWS COLUMNS\n".
+ *
+ * With the word tty=stdio on the kernel command line the terminal's bytes go through the two ports of standard input and
+ * output instead of the console's, which not every host serves as well.
  */
 #ifndef ABI_INIT_SPEC_H
 #define ABI_INIT_SPEC_H

@@ -19,7 +19,7 @@ void tty_prepare(struct tty *t, const struct tty_kind *kind, uint64_t device, ui
     t->kind = kind;
     t->device = device;
     t->lock = (struct spinlock)SPINLOCK_INIT;
-    tty_discipline_init(&t->discipline, kind->input_flags, kind->control_flags);
+    tty_discipline_init(&t->discipline, kind->input_flags);
     t->out.bytes = output;
     t->out.size = output_size;
     t->out.limit = output_size - TTY_ECHO_ROOM;
@@ -137,7 +137,7 @@ void tty_hang_up(struct tty *t, bool session_ends)
     __atomic_fetch_add(&t->hang_ups, 1, __ATOMIC_RELEASE);
     tty_abandon(t, session_ends);
     tty_lock(t);
-    tty_discipline_init(d, t->kind->input_flags, t->kind->control_flags);
+    tty_discipline_init(d, t->kind->input_flags);
     t->out.held = false;
     tty_unlock(t);
     wake_all(&t->readable);

@@ -1,6 +1,7 @@
 /*
- * The console: a terminal on virtio-console port 0.  A kernel thread takes typed bytes from the port through the
- * discipline, so that signals work though nobody reads, and sends what writers and echo could not send at once.
+ * The console: a terminal on virtio-console port 0, or on the two ports of standard input and output (abi/init_spec.h).
+ * A kernel thread takes typed bytes from the port through the discipline, so that signals work though nobody reads, and
+ * sends what writers and echo could not send at once.
  *
  * /dev/hvc0 is the terminal; /dev/console is the same one for messages: opening it gives nobody a controlling terminal,
  * reading it is not subject to job control, and a hang-up does not touch it.
@@ -11,6 +12,7 @@
 
 #include "abi/init_spec.h"
 #include "fs/inode.h"
+#include "guest_kernel/core/boot.h"
 #include "guest_kernel/core/poll.h"
 #include "guest_kernel/tty_device.h"
 #include "lib/string.h"
@@ -23,9 +25,9 @@
 
 static struct console {
     struct tty tty;
-    struct console_port *port; /* NULL: there is none; fixed */
-    struct mutex send_lock;    /* guards the next group; not held while anything is waited for */
-    uint8_t piece[PORT_PIECE]; /* taken from tty.out, on its way to the port */
+    struct console_port *in, *out; /* NULL: there is no console; fixed */
+    struct mutex send_lock;        /* guards the next group; not held while anything is waited for */
+    uint8_t piece[PORT_PIECE];     /* taken from tty.out, on its way to the port */
     size_t piece_used, piece_sent;
     uint8_t typed[INPUT_PIECE]; /* of the thread alone: from the port, on its way to the discipline */
     size_t typed_used;
@@ -34,9 +36,12 @@ static struct console {
 
 /* --- output --- */
 
-static bool has_output(const struct tty *t)
+/* What was taken from tty.out goes out though output was stopped since. */
+static bool has_output(const struct console *c)
 {
-    return !__atomic_load_n(&t->discipline.stopped, __ATOMIC_RELAXED) && tty_ring_used(&t->out);
+    bool stopped = __atomic_load_n(&c->tty.discipline.stopped, __ATOMIC_RELAXED);
+
+    return c->piece_sent != c->piece_used || (!stopped && tty_ring_used(&c->tty.out));
 }
 
 static size_t next_piece(struct console *c, bool also_stopped)
@@ -65,7 +70,7 @@ static bool send_output(struct console *c, bool also_stopped)
             c->piece_sent = 0;
             all = !c->piece_used;
         }
-        size_t n = all ? 0 : console_port_write(c->port, c->piece + c->piece_sent, c->piece_used - c->piece_sent);
+        size_t n = all ? 0 : console_port_write(c->out, c->piece + c->piece_sent, c->piece_used - c->piece_sent);
         if (!n)
             break;
         c->piece_sent += n;
@@ -80,9 +85,13 @@ static long console_output(struct tty *t)
 {
     struct console *c = container_of(t, struct console, tty);
 
-    if (!has_output(t) || send_output(c, false))
-        return 0;
-    return console_port_is_starved(c->port) ? -ENOMEM : 0;
+    while (has_output(c) && !send_output(c, false)) {
+        if (console_port_is_starved(c->out))
+            return -ENOMEM;
+        if (!console_port_can_write(c->out)) /* that asks for an interrupt, which wakes the thread */
+            break;
+    }
+    return 0;
 }
 
 /* Output that is stopped by the user has all the time it wants: so has who waits for its end. */
@@ -99,11 +108,11 @@ void console_drain(void)
 {
     struct console *c = &console;
 
-    if (!c->port)
+    if (!c->out)
         return;
-    while (!send_output(c, true) && !console_port_is_starved(c->port))
-        wait_event_uninterruptible(&c->port->writable, console_port_can_write(c->port));
-    console_port_drain(c->port);
+    while (!send_output(c, true) && !console_port_is_starved(c->out))
+        wait_event_uninterruptible(&c->out->writable, console_port_can_write(c->out));
+    console_port_drain(c->out);
 }
 
 /* --- input --- */
@@ -113,7 +122,7 @@ static void console_input_room(struct tty *t)
     struct console *c = container_of(t, struct console, tty);
 
     if (c->typed_used)
-        wake_all(&c->port->readable); /* the thread has something that found no room */
+        wake_all(&c->in->readable); /* the thread has something that found no room */
 }
 
 /* Nothing more will come: what was typed ends as if by VEOF. */
@@ -137,9 +146,9 @@ static bool take_typed(struct console *c)
     struct tty *t = &c->tty;
 
     if (!c->typed_used)
-        c->typed_used = console_port_read(c->port, c->typed, sizeof(c->typed));
+        c->typed_used = console_port_read(c->in, c->typed, sizeof(c->typed));
     if (!c->typed_used) {
-        bool ends = console_port_at_end(c->port) && !t->at_end;
+        bool ends = console_port_at_end(c->in) && !t->at_end;
         if (ends)
             end_input(c);
         return ends;
@@ -156,7 +165,7 @@ static bool take_typed(struct console *c)
 
 static bool send_waiting(struct console *c)
 {
-    if (!has_output(&c->tty) || !console_port_can_write(c->port))
+    if (!has_output(c) || !console_port_can_write(c->out))
         return false;
     (void)send_output(c, false);
     return true;
@@ -169,8 +178,8 @@ static void console_thread(void *context)
 
     for (;;) {
         poll_table_init(&table);
-        poll_wait(&table, &c->port->readable);
-        poll_wait(&table, &c->port->writable);
+        poll_wait(&table, &c->in->readable);
+        poll_wait(&table, &c->out->writable);
         while (take_typed(c) || send_waiting(c))
             ;
         int error = poll_table_wait(&table, WAIT_FOREVER);
@@ -186,12 +195,11 @@ static const struct tty_kind console_kind = {
     .drain = console_drain_tty,
     .input_room = console_input_room,
     .input_flags = IUTF8,
-    .control_flags = HUPCL,
 };
 
 static int open_console(struct file *f, unsigned more_flags)
 {
-    if (!console.port)
+    if (!console.out)
         return -ENXIO;
     f->flags |= more_flags;
     int error = tty_open(&console.tty, f);
@@ -231,10 +239,15 @@ void console_resize(unsigned rows, unsigned columns)
 static int start_port(struct console *c)
 {
     unsigned rows, columns;
+    char word[8];
 
-    c->port = console_port_find(PORT_NR_CONSOLE);
-    if (!c->port)
+    bool by_stdio = boot_option("tty", word, sizeof(word)) > 0 && !strcmp(word, "stdio");
+    c->in = console_port_find(by_stdio ? PORT_NR_STDIN : PORT_NR_CONSOLE);
+    c->out = console_port_find(by_stdio ? PORT_NR_STDOUT : PORT_NR_CONSOLE);
+    if (!c->in || !c->out) {
+        c->out = NULL;
         return 0;
+    }
     if (console_size(&rows, &columns))
         console_resize(rows, columns);
     struct task *task = task_create_kernel("tty", console_thread, c);

@@ -28,7 +28,7 @@ struct tty_kind { /* const.  No lock is held in these, but where it says so */
     int (*opens)(struct tty *t);         /* before it gets a file, tty.lock held: 0 or -errno.  NULL: always */
     void (*closed)(struct tty *t);       /* the last file is gone.  NULL: nothing to do */
     void (*free)(struct tty *t);         /* the last reference is gone; NULL: never */
-    tcflag_t input_flags, control_flags; /* of new terminals, beside the usual ones */
+    tcflag_t input_flags;               /* of a new terminal, beside the usual ones */
     bool is_pty;
 };
 

@@ -556,7 +556,7 @@ void tty_discipline_flush_input(struct tty_discipline *d)
 
 /* --- settings --- */
 
-void tty_discipline_init(struct tty_discipline *d, tcflag_t input_flags, tcflag_t control_flags)
+void tty_discipline_init(struct tty_discipline *d, tcflag_t input_flags)
 {
     static const cc_t characters[NCCS] = {
         [VINTR] = 3,   [VQUIT] = 28, [VERASE] = 127, [VKILL] = 21,    [VEOF] = 4,      [VTIME] = 0,    [VMIN] = 1,
@@ -565,7 +565,7 @@ void tty_discipline_init(struct tty_discipline *d, tcflag_t input_flags, tcflag_
     struct termios2 t = {
         .c_iflag = ICRNL | IXON | input_flags,
         .c_oflag = OPOST | ONLCR,
-        .c_cflag = B38400 | CS8 | CREAD | control_flags,
+        .c_cflag = B38400 | CS8 | CREAD,
         .c_lflag = ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE | IEXTEN,
         .c_ispeed = 38400,
         .c_ospeed = 38400,

@@ -34,7 +34,7 @@ struct tty_discipline {
     uint8_t news;                       /* TIOCPKT_*: what a master in packet mode is to be told */
 };
 
-void tty_discipline_init(struct tty_discipline *d, tcflag_t input_flags, tcflag_t control_flags);
+void tty_discipline_init(struct tty_discipline *d, tcflag_t input_flags); /* beside the usual ones */
 
 /*
  * Typed bytes, in their order: how many were taken.  Echo goes to the ring, whose mark the caller has set.  Fewer are

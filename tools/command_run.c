@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "tools/commands.h"
@@ -14,26 +13,7 @@
 #include "tools/message.h"
 #include "tools/payload.h"
 #include "tools/session.h"
-
-static struct termios terminal_before;
-
-static void terminal_restore(void)
-{
-    tcsetattr(STDIN_FILENO, TCSANOW, &terminal_before);
-}
-
-/* Our terminal passes every byte on: echo, line editing and Ctrl-C are the sandbox's terminal's business. */
-static void terminal_raw(void)
-{
-    struct termios raw;
-
-    if (tcgetattr(STDIN_FILENO, &terminal_before) != 0)
-        return;
-    raw = terminal_before;
-    cfmakeraw(&raw);
-    atexit(terminal_restore);
-    tcsetattr(STDIN_FILENO, TCSANOW, &raw);
-}
+#include "tools/terminal.h"
 
 static FILE *open_trace_file(const char *option, const char *path)
 {
@@ -146,8 +126,8 @@ int command_run(int argc, char **argv)
         start_several(&session);
     else
         start_single(&session, &options);
-    if (options.tty)
-        terminal_raw();
+    if (options.tty && terminal_take())
+        session.err.raw = isatty(STDERR_FILENO);
     if (options.control)
         open_control(&session);
     int status = session_run(&session);

@@ -10,6 +10,7 @@
 
 #include "tools/init_spec.h"
 #include "tools/message.h"
+#include "tools/terminal_files.h"
 
 static void add(struct bytes *b, const char *key, const char *value)
 {
@@ -34,6 +35,16 @@ static bool environment_sets(const struct run_options *o, const char *key)
     return false;
 }
 
+/* value NULL: there is none. */
+static void add_default(struct bytes *b, const struct run_options *o, const char *key, const char *value)
+{
+    if (!value || environment_sets(o, key))
+        return;
+    char *text = must_format("%s=%s", key, value);
+    add(b, "env", text);
+    free(text);
+}
+
 static void add_environment(struct bytes *b, const struct run_options *o)
 {
     static const char *const defaults[][2] = {
@@ -41,11 +52,12 @@ static void add_environment(struct bytes *b, const struct run_options *o)
 
     for (size_t i = 0; i < ARRAY_SIZE(defaults); i++) {
         const char *own = strcmp(defaults[i][0], "TERM") == 0 ? getenv("TERM") : NULL;
-        char *text = must_format("%s=%s", defaults[i][0], own ? own : defaults[i][1]);
-        if (!environment_sets(o, defaults[i][0]))
-            add(b, "env", text);
-        free(text);
+        add_default(b, o, defaults[i][0], own ? own : defaults[i][1]);
     }
+    if (o->tty)
+        add_default(b, o, "COLORTERM", getenv("COLORTERM"));
+    if (o->tty && !o->root) /* terminal_files_add() has brought it */
+        add_default(b, o, "LANG", terminal_locale());
     for (size_t i = 0; i < o->environment.count; i++)
         add(b, "env", o->environment.items[i]);
 }

@@ -87,7 +87,8 @@ void machine_start_qemu(struct machine *m, const struct run_options *o, const st
     add(&a, "-smp", must_format("%u", o->cpus));
     add(&a, "-kernel", images->guest_kernel_path);
     add(&a, "-initrd", descriptor_path(anonymous_file("trapline-root", root->data, root->size)));
-    add(&a, "-append", guest_command_line(o));
+    /* QEMU drops what a console port cannot take at once, and closes it for both directions or none. */
+    add(&a, "-append", must_format("%s%s", guest_command_line(o), o->tty ? " tty=stdio" : ""));
     m->guest_log = add_chardev(&a, "log");
     add(&a, "-device", "isa-debugcon,iobase=0xe9,chardev=log");
     add(&a, "-device", "virtio-rng-pci");

@@ -6,11 +6,31 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <string.h>
 #include <unistd.h>
+
+static void put_lines(struct output *o, const char *text, size_t n)
+{
+    while (n > 0) {
+        const char *end = memchr(text, '\n', n);
+        size_t line = end ? (size_t)(end - text) : n;
+
+        bytes_append(&o->queue, text, line);
+        if (!end)
+            return;
+        bytes_append(&o->queue, "\r\n", 2);
+        text += line + 1;
+        n -= line + 1;
+    }
+}
 
 void output_put(struct output *o, const void *data, size_t n)
 {
-    if (!o->broken)
+    if (o->broken)
+        return;
+    if (o->raw)
+        put_lines(o, data, n);
+    else
         bytes_append(&o->queue, data, n);
 }
 

@@ -14,6 +14,7 @@ struct output {
     struct bytes queue;
     size_t done; /* of the queue, written already */
     bool broken; /* nobody reads it: what comes is dropped */
+    bool raw;    /* a raw terminal: lines of text need a return at their ends */
 };
 
 void output_put(struct output *o, const void *data, size_t n);

@@ -17,6 +17,7 @@
 #include "tools/local_files.h"
 #include "tools/message.h"
 #include "tools/program.h"
+#include "tools/terminal_files.h"
 
 /* A path on this machine for `name`, by PATH if it has no slash: absolute, without "." parts.  Allocated. */
 static char *find_on_machine(const char *name)
@@ -124,6 +125,8 @@ static char *build_minimal(struct tree_node *root, const struct run_options *o)
     add_asked_for(root, o, path);
     put_usual_links(root);
     put_standard_folders(root);
+    if (o->tty)
+        terminal_files_add(root, o);
     if (dynamic)
         put_accounts(root, o);
     return path;

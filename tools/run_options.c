@@ -90,7 +90,7 @@ static const char usage[] =
     "                                /dev and /tmp\n"
     "      --save-root FILE          also write the root's cpio archive, as packed, to FILE\n"
     "      --no-aslr                 programs, stacks and mappings at the same addresses in every run\n"
-    "  -t, --tty                     give it a terminal instead of three pipes\n"
+    "  -t, --tty                     give it a terminal instead of three pipes; Ctrl-] three times ends the sandbox\n"
     "\n"
     "System calls:\n"
     "      --trace[=FILTER]          print calls on standard error; the options below say which, and how\n"

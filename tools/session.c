@@ -15,6 +15,7 @@
 #include "tools/control.h"
 #include "tools/filter.h"
 #include "tools/message.h"
+#include "tools/terminal.h"
 
 #define GRACE_NS 2000000000LL /* for an emulator to end by itself when its sandbox has */
 #define INSIST_COUNT 3
@@ -47,13 +48,14 @@ const struct trace_program *session_filter(const struct run_options *o)
     return program;
 }
 
-static int open_signals(void)
+/* With a terminal of the user's also those of stopping and going on. */
+static int open_signals(const struct run_options *o)
 {
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGCHLD, SIGUSR1, SIGUSR2};
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGCHLD, SIGUSR1, SIGUSR2, SIGTSTP, SIGCONT};
     sigset_t set;
 
     sigemptyset(&set);
-    for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+    for (size_t i = 0; i < ARRAY_SIZE(numbers) - (o->tty ? 0 : 2); i++)
         sigaddset(&set, numbers[i]);
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
@@ -61,6 +63,16 @@ static int open_signals(void)
     if (fd < 0)
         fail(EXIT_LAUNCHER, "signalfd: %s", strerror(errno));
     return fd;
+}
+
+/* Whatever the sandboxes do. */
+static void end_all(struct session *s, int number, const char *why)
+{
+    terminal_give_back();
+    message("%s", why);
+    s->finished = true;
+    for (size_t i = 0; i < s->sandbox_count; i++)
+        session_end(s, &s->sandboxes[i], EXIT_STATUS, (uint32_t)number);
 }
 
 /*
@@ -75,13 +87,22 @@ static void forward_signal(struct session *s, int number)
         s->signals = 0;
     }
     if (++s->signals >= INSIST_COUNT && (number == SIGINT || number == SIGTERM)) {
-        message("ended by the third signal");
-        s->finished = true;
-        for (size_t i = 0; i < s->sandbox_count; i++)
-            session_end(s, &s->sandboxes[i], EXIT_STATUS, (uint32_t)number);
+        end_all(s, number, "ended by the third signal");
         return;
     }
     session_send_signal(s, number);
+}
+
+/* Stopped by someone (not by a key: those are the sandbox's): the terminal is the shell's meanwhile. */
+static void stop_and_go(struct session *s, int number)
+{
+    if (number == SIGTSTP) {
+        terminal_give_back();
+        raise(SIGSTOP); /* SIGCONT comes next */
+        return;
+    }
+    terminal_take_again();
+    session_send_size(s);
 }
 
 static void take_signal(struct session *s, int fd)
@@ -93,6 +114,8 @@ static void take_signal(struct session *s, int fd)
     if (info.ssi_signo == SIGWINCH) {
         if (s->options->tty)
             session_send_size(s);
+    } else if (info.ssi_signo == SIGTSTP || info.ssi_signo == SIGCONT) {
+        stop_and_go(s, (int)info.ssi_signo);
     } else if (info.ssi_signo == SIGUSR1 || info.ssi_signo == SIGUSR2) {
         if (s->machine->has_mailbox)
             mailbox_set_trap(&s->machine->mailbox, info.ssi_signo == SIGUSR1);
@@ -123,6 +146,10 @@ static void take_input(struct session *s)
         return;
     if (n <= 0)
         s->input_ended = true;
+    if (n > 0 && s->options->tty && terminal_wants_out(buffer, (size_t)n)) {
+        end_all(s, SIGKILL, "ended from the terminal, by Ctrl-] three times");
+        return;
+    }
     if (s->machine->has_mailbox) {
         if (n > 0)
             mailbox_write(&s->machine->mailbox, buffer, (size_t)n);
@@ -156,9 +183,7 @@ static void take_emulator_output(struct session *s)
 
 static bool port_wants_output(const struct session *s, int port)
 {
-    int input_port = s->options->tty ? PORT_NR_CONSOLE : PORT_NR_STDIN;
-
-    return port == input_port && (s->input.size > 0 || (s->input_ended && !s->input_closed));
+    return port == PORT_NR_STDIN && (s->input.size > 0 || (s->input_ended && !s->input_closed));
 }
 
 static void fill_slots(const struct session *s, struct pollfd *p, int signals)
@@ -253,7 +278,7 @@ static void stop_machine(struct machine *m)
 int session_run(struct session *s)
 {
     struct pollfd p[SLOT_COUNT];
-    int signals = open_signals();
+    int signals = open_signals(s->options);
     bool timed_out = false;
 
     s->frames.sink = session_frame_sink;
@@ -272,6 +297,10 @@ int session_run(struct session *s)
             break;
     }
     stop_machine(s->machine);
+    output_flush(&s->out);
+    output_flush(&s->err);
+    terminal_give_back();
+    s->err.raw = false;
     int status = session_conclude(s, timed_out);
     close(signals);
     return status;

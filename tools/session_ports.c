@@ -63,12 +63,12 @@ void session_port_output(struct session *s, int port)
 }
 
 /*
- * Standard input goes to its port, or to the console with --tty.  Its end is told by shutting down our writing side: QEMU
- * reads what is still there, then closes the port for the guest.
+ * The end of standard input is told by shutting down our writing side: QEMU reads what is still there, then closes the port
+ * for the guest.
  */
 void session_ports_send_input(struct session *s)
 {
-    int fd = s->machine->ports[s->options->tty ? PORT_NR_CONSOLE : PORT_NR_STDIN];
+    int fd = s->machine->ports[PORT_NR_STDIN];
 
     if (s->input.size > 0 && fd >= 0) {
         ssize_t n = send(fd, s->input.data, s->input.size, MSG_NOSIGNAL);
@@ -79,7 +79,7 @@ void session_ports_send_input(struct session *s)
     }
     if (s->input_ended && s->input.size == 0 && !s->input_closed) {
         s->input_closed = true;
-        if (fd >= 0 && !s->options->tty)
+        if (fd >= 0)
             shutdown(fd, SHUT_WR);
     }
 }

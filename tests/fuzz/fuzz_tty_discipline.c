@@ -60,7 +60,7 @@ static void set(struct input *in)
     case 2: t.c_lflag ^= BIT(next(in) % 17); break;
     case 3: t.c_cc[next(in) % NCCS] = next(in); break;
     case 4: t.c_iflag = next_word(in); t.c_oflag = next_word(in); t.c_lflag = next_word(in) | next_word(in) << 16; break;
-    default: tty_discipline_init(&d, next(in) & 1 ? IUTF8 : 0, 0); out.held = false; return;
+    default: tty_discipline_init(&d, next(in) & 1 ? IUTF8 : 0); out.held = false; return;
     }
     tty_discipline_set(&d, &t, &out);
 }
@@ -154,7 +154,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct input in = {data, size};
     uint8_t *ring = malloc(RING_SIZE);
 
-    tty_discipline_init(&d, IUTF8, 0);
+    tty_discipline_init(&d, IUTF8);
     out = (struct tty_ring){.bytes = ring, .size = RING_SIZE, .limit = RING_SIZE - TTY_ECHO_ROOM, .kept = 4095};
     while (in.size)
         act(&in);

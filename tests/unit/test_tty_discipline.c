@@ -21,7 +21,7 @@ static struct tty_ring screen;
 
 static int fresh(void **state)
 {
-    tty_discipline_init(&d, IUTF8, 0);
+    tty_discipline_init(&d, IUTF8);
     screen = (struct tty_ring){.bytes = screen_bytes,
                                .size = sizeof(screen_bytes),
                                .kept = 4095,
