@@ -117,7 +117,8 @@ bool space_dump_page(struct space *s, uint64_t va, void *page)
     mutex_lock(&s->lock);
     struct area *a = area_at(&s->areas, va);
     uint64_t *entry = page_table_find(s->root, va);
-    bool touched = a && (a->file || (entry && *entry && pte_page(*entry) != zero_page)) && !space_resolve(s, a, va, false);
+    bool touched =
+        a && (a->file || (entry && *entry && pte_page(*entry) != zero_page)) && !space_resolve(s, a, va, false);
 
     if (touched)
         memcpy(page, page_address(pte_page(*page_table_find(s->root, va))), PAGE_SIZE);
