@@ -37,6 +37,12 @@ void ptrace_notify_tracer(struct thread *t, int why, int status)
     wake_all(&to->child_changed);
 }
 
+/* Linux forgets the signal once the parent has waited for the stop. */
+static int stop_status(const struct signal_state *s)
+{
+    return s->stopping && !__atomic_load_n(&s->stop_told, __ATOMIC_RELAXED) ? s->stop_signal : 0;
+}
+
 /* The stop is complete; `group_done`: and with it that of the process, of which its parent hears too. */
 static void tell_of_stop(struct thread *t, int why, int status, bool group_done)
 {
@@ -44,7 +50,7 @@ static void tell_of_stop(struct thread *t, int why, int status, bool group_done)
 
     spin_lock(&process_tree_lock);
     if (t->ptrace.tracer)
-        ptrace_notify_tracer(t, why, why == CLD_STOPPED ? p->signals.stop_signal : status);
+        ptrace_notify_tracer(t, why, why != CLD_STOPPED ? status : stop_status(&p->signals));
     if (group_done && (!t->ptrace.tracer || ptrace_is_foreign(t)))
         process_notify_parent_locked(p, CLD_STOPPED);
     spin_unlock(&process_tree_lock);

@@ -40,6 +40,7 @@ struct signal_state {
     bool stopped;              /* all threads have stopped */
     uint32_t stopped_threads;
     int stop_signal;
+    bool stop_told;            /* to a parent that waited; atomic, relaxed */
     struct thread *dumper;     /* writes a core file: the others wait for it to end; read without the lock, too */
     bool dump_killed;          /* SIGKILL came meanwhile */
     uint32_t dump_parked;      /* threads that wait for it */

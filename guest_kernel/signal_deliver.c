@@ -80,8 +80,10 @@ static void begin_stop(struct process *p, int signal)
 {
     struct thread *t;
 
-    if (!p->signals.stopped) /* else a traced thread, made to go on, stops again: the process's stop was told */
+    if (!p->signals.stopped) { /* else a traced thread, made to go on, stops again: the process's stop was told */
         p->signals.stop_signal = signal;
+        __atomic_store_n(&p->signals.stop_told, false, __ATOMIC_RELAXED);
+    }
     p->signals.stopping = true;
     p->signals.stopped_threads = 0;
     TAILQ_FOREACH(t, &p->threads, link) {

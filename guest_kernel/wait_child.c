@@ -87,6 +87,7 @@ static bool take_report(struct process *child, const struct wait_request *r, str
     if ((r->options & WSTOPPED) && child->stop_report && !is_traced_here(child)) {
         wait_collect(child, child->pid, out, CLD_STOPPED, (uint32_t)child->stop_signal << 8 | 0x7f);
         child->stop_report = keep;
+        __atomic_store_n(&child->signals.stop_told, !keep, __ATOMIC_RELAXED);
         return true;
     }
     return wait_take_continued(child, r, out);
