@@ -17,6 +17,7 @@
     .code32
     .globl  entry
 entry:
+    mov     %ebx, start_info
     mov     $tables + 0x1000 + 7, %eax
     mov     %eax, tables
     mov     $tables + 0x2000 + 7, %eax
@@ -60,7 +61,7 @@ power_off:
 3:  hlt
     jmp     3b
 
-/* Vectors 0 to 63, 16 bytes each; all push an error code. */
+/* All 256 vectors, 16 bytes each; all push an error code. */
     .altmacro
     .macro  STUB n
     .balign 16
@@ -74,7 +75,7 @@ power_off:
     .globl  stubs
 stubs:
     .set    v, 0
-    .rept   64
+    .rept   256
     STUB    %v
     .set    v, v + 1
     .endr
@@ -99,6 +100,8 @@ trap:
     testb   $3, 32(%rsp)
     jnz     user_back
     mov     resume, %rax
+    test    %rax, %rax
+    jz      fault_unexpected /* outside of ATTEMPT() */
     mov     %rax, 24(%rsp)
     andq    $~0x100, 40(%rsp) /* TF */
     pop     %rax
@@ -190,17 +193,18 @@ gdt_pointer:
     .long   gdt
     .long   0
 idt_pointer:
-    .word   64 * 16 - 1
+    .word   256 * 16 - 1
     .quad   idt
 
     .bss
     .balign 4096
+    .globl  start_info, gdt_pointer, idt_pointer, stack_top
     .globl  tables, idt, fault, resume, interrupts, user_regs, call_rsp, call_rcx, call_r11, call_flags, call_cs, call_ss
     .globl  sysret_form
 tables:
     .skip   3 * 4096
 idt:
-    .skip   64 * 16
+    .skip   256 * 16
     .skip   16384
 stack_top:
     .skip   4096
@@ -208,6 +212,8 @@ trap_stack_top: /* for entries from ring 3: the first stack is in use then */
     .skip   4096
 user_stack_top:
     .globl  user_stack_top, trap_stack_top
+start_info:
+    .skip   8
 fault:
     .skip   32
 resume:
