@@ -104,7 +104,7 @@ enum exit_outcome vcpu_crash(struct vcpu *v, const char *fmt, ...)
     va_start(ap, fmt);
     format_va(text, sizeof text, fmt, ap);
     va_end(ap);
-    log_error("sandbox: %s (exit: %s)", text, exit_name(v->exit_reason));
+    log_error("sandbox %u: %s (exit: %s)", v->vm->number, text, exit_name(v->exit_reason));
     vcpu_dump(v);
     vm_end(v->vm, VM_CRASHED, 0);
     return EXIT_ENDED;

@@ -38,7 +38,7 @@ static void control_line(struct vm *vm, const char *line)
     if (strncmp(line, "exit ", 5) == 0 && string_to_u64(line + 5, &status) == 0 && status <= 0xffff)
         vm_end(vm, VM_EXITED, (uint32_t)status);
     else
-        log_warn("sandbox: the guest said '%s' on the control port", line);
+        log_warn("sandbox %u: the guest said '%s' on the control port", vm->number, line);
 }
 
 static void control_output(struct vm *vm, const char *data, size_t n)
@@ -103,7 +103,7 @@ static void power_write(struct vcpu *v, void *context, uint64_t offset, unsigned
 {
     if (!(value & POWER_SLEEP_ENABLE))
         return;
-    log_error("sandbox: the guest powered off without saying how its program ended");
+    log_error("sandbox %u: the guest powered off without saying how its program ended", v->vm->number);
     vm_end(v->vm, VM_CRASHED, 0);
 }
 
@@ -114,7 +114,7 @@ static void sleep_write(struct vcpu *v, void *context, uint64_t offset, unsigned
 {
     if (offset != 0 || !(value & SLEEP_ENABLE) || (value >> SLEEP_TYPE_SHIFT & 7) != SLEEP_TYPE_OFF)
         return;
-    log_info("sandbox: the guest switched itself off");
+    log_info("sandbox %u: the guest switched itself off", v->vm->number);
     vm_end(v->vm, VM_EXITED, 0);
 }
 
@@ -127,7 +127,7 @@ static void reset_write(struct vcpu *v, void *context, uint64_t offset, unsigned
 
     if (value != *wanted)
         return;
-    log_info("sandbox: the guest reset its machine");
+    log_info("sandbox %u: the guest reset its machine", v->vm->number);
     vm_end(v->vm, VM_EXITED, 0);
 }
 
@@ -278,7 +278,7 @@ int sandbox_start(struct sandbox *s, const struct boot_info *boot)
     }
 
     if (error) {
-        log_error("sandbox: it could not be made: %s", error == -ENOMEM ? "no memory" : "see above");
+        log_error("sandbox %u: it could not be made: %s", s->number, error == -ENOMEM ? "no memory" : "see above");
         return error;
     }
     vm_start(s->vm);

@@ -170,6 +170,11 @@ uint64_t random_value(void)
     }
 }
 
+void memory_fill(void *to, uint8_t value, size_t n)
+{
+    __asm__ volatile("rep stosb" : "+D"(to), "+c"(n) : "a"(value) : "memory");
+}
+
 void print_decimal(uint64_t n)
 {
     if (n >= 10)

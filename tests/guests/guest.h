@@ -43,6 +43,8 @@ void random_seed(uint64_t seed);
 uint64_t random(void);
 uint64_t random_value(void); /* often small, often near a power of two, sometimes a scratch address, sometimes anything */
 
+void memory_fill(void *to, uint8_t value, size_t n);
+
 /* Device registers lie in the fourth GiB: map it one to one, as the first is. */
 void fourth_gib_map(void);
 
