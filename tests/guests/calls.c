@@ -25,7 +25,7 @@ static int64_t call(uint64_t number, uint64_t b)
 
 static bool is_known(uint64_t number)
 {
-    return number >= CAPTURE_CALL_REGISTER && number <= CAPTURE_CALL_TASK_EXIT;
+    return number >= CAPTURE_CALL_REGISTER && number <= CAPTURE_CALL_CHECK;
 }
 
 static void expect_absent(uint64_t number)
@@ -64,7 +64,7 @@ static void test_capture(void)
         page->dispatches = random();
         for (unsigned j = 0; j < 4; j++)
             *(volatile uint64_t *)(SCRATCH + PAGE_SIZE * (1 + random() % 8) + (random() & 0x1f8)) = random_value();
-        call(CAPTURE_CALL_REGISTER + 1 + random() % 4, random_value());
+        call(CAPTURE_CALL_REGISTER + 1 + random() % 6, random_value());
     }
 }
 
@@ -76,7 +76,7 @@ void guest_main(void)
         if (!is_known(number))
             expect_absent(number);
     for (unsigned bit = 32; bit < 64; bit++)
-        expect_absent(1ULL << bit | (CAPTURE_CALL_REGISTER + random() % 5));
+        expect_absent(1ULL << bit | (CAPTURE_CALL_REGISTER + random() % 7));
     for (unsigned i = 0; i < 20000; i++) {
         uint64_t number = random();
         if (!is_known(number))
