@@ -6,34 +6,29 @@
 
 #include "tools/message.h"
 #include "tools/trace_log.h"
+#include "tools/trace_reader.h"
 #include "tools/trace_writer.h"
 
+#define PIECE 65536u
+
+/* A call is wanted or not when it ends, but its entry stands where it was made: so all is put in order at the end. */
 struct binary_writer {
     struct trace_show *show;
-    struct trace_log_state state;
-    struct bytes record, packed;
+    struct bytes records;
 };
-
-static void flush(struct binary_writer *w)
-{
-    w->show->sink.put(w->show->sink.context, (const char *)w->packed.data, w->packed.size);
-    w->packed.size = 0;
-}
 
 /* A record like the one that was read. */
 static void record(struct binary_writer *w, const struct trace_record *header, const void *body, size_t n, const void *items,
                    size_t items_size)
 {
-    w->record.size = 0;
-    bytes_append(&w->record, header, sizeof *header);
-    bytes_append(&w->record, body, n);
+    size_t start = w->records.size;
+
+    bytes_append(&w->records, header, sizeof *header);
+    bytes_append(&w->records, body, n);
     if (items_size > 0)
-        bytes_append(&w->record, items, items_size);
-    bytes_align(&w->record, 8);
-    struct trace_record *r = (void *)w->record.data;
-    r->size = (uint32_t)w->record.size;
-    trace_log_pack(&w->state, r, &w->packed);
-    flush(w);
+        bytes_append(&w->records, items, items_size);
+    bytes_align(&w->records, 8);
+    ((struct trace_record *)(void *)(w->records.data + start))->size = (uint32_t)(w->records.size - start);
 }
 
 static void binary_call(void *writer, struct trace_call *call, bool wanted)
@@ -63,36 +58,50 @@ static void binary_other(void *writer, const struct trace_event *e)
 {
     struct binary_writer *w = writer;
 
-    if (!e->record)
-        return;
-    trace_log_pack(&w->state, e->record, &w->packed);
-    flush(w);
+    if (e->record)
+        bytes_append(&w->records, e->record, e->record->size);
 }
 
-/* The header and the facts. */
+static void put(const struct binary_writer *w, struct bytes *b)
+{
+    w->show->sink.put(w->show->sink.context, (const char *)b->data, b->size);
+    b->size = 0;
+}
+
 static void *binary_begin(struct trace_show *s)
 {
     struct binary_writer *w = must_alloc(sizeof *w);
-    struct trace_log_header h;
 
     *w = (struct binary_writer){.show = s};
-    trace_log_header_make(&h, s->clock.hz, s->clock.tsc, s->clock.start_ns);
-    bytes_append(&w->packed, &h, sizeof h);
-    bytes_append(&w->packed, s->facts.data, s->facts.size);
-    flush(w);
     return w;
 }
 
 static void binary_finish(void *writer)
 {
+    struct binary_writer *w = writer;
+    struct trace_log_state state = {0};
+    struct trace_log_header h;
+    struct bytes packed = {0};
+    size_t size;
+
+    trace_log_header_make(&h, w->show->clock.hz, w->show->clock.tsc, w->show->clock.start_ns);
+    bytes_append(&packed, &h, sizeof h);
+    bytes_append(&packed, w->show->facts.data, w->show->facts.size);
+    trace_records_sort(w->records.data, w->records.size);
+    for (size_t at = 0; (size = trace_record_check(w->records.data + at, w->records.size - at)); at += size) {
+        trace_log_pack(&state, (const void *)(w->records.data + at), &packed);
+        if (packed.size > PIECE)
+            put(w, &packed);
+    }
+    put(w, &packed);
+    bytes_free(&packed);
 }
 
 static void binary_free(void *writer)
 {
     struct binary_writer *w = writer;
 
-    bytes_free(&w->record);
-    bytes_free(&w->packed);
+    bytes_free(&w->records);
     free(w);
 }
 

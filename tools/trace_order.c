@@ -138,7 +138,8 @@ void trace_records_sort(void *data, size_t n)
         memcpy(sorted + used, bytes + places[i].at, size);
         used += size;
     }
-    memcpy(bytes, sorted, used);
+    if (used > 0)
+        memcpy(bytes, sorted, used);
     free(places);
     free(sorted);
 }

@@ -22,7 +22,7 @@ PYTHON = ["/usr/lib/python3.11/encodings", "/usr/lib/python3.11/collections", "/
           f"/usr/lib/python3.11/{name}.py" for name in ("abc", "codecs", "io", "os", "site", "stat", "posixpath", "genericpath", "_collections_abc",
           "_sitebuiltins", "warnings", "keyword", "operator", "reprlib", "functools", "types", "enum", "copyreg", "tempfile", "shutil", "fnmatch",
           "random", "bisect", "weakref", "_weakrefset", "hashlib", "subprocess", "signal", "threading", "selectors", "contextlib", "locale",
-          "traceback", "linecache", "tokenize", "token", "textwrap", "string", "struct", "socket", "bz2", "lzma", "_compression", "zlib")]
+          "traceback", "linecache", "tokenize", "token", "textwrap", "string", "struct", "socket", "bz2", "lzma", "_compression")]
 PERL = ["/usr/lib/x86_64-linux-gnu/perl-base"]
 GCC = ["/usr/bin/as", "/usr/bin/ld", "/usr/bin/ld.bfd", "/usr/lib/gcc/x86_64-linux-gnu/12", "/usr/lib/x86_64-linux-gnu/crt1.o",
        "/usr/lib/x86_64-linux-gnu/crti.o", "/usr/lib/x86_64-linux-gnu/crtn.o", "/usr/lib/x86_64-linux-gnu/libc.so",
