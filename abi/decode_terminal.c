@@ -8,6 +8,8 @@
 #include <linux/ioctl.h>
 #include <linux/sockios.h>
 
+#define FICLONE_REQUEST 0x40049409 /* <linux/fs.h>, whose other names clash with those of terminals */
+
 #ifndef FIONREAD
 #define FIONREAD 0x541b
 #endif
@@ -22,7 +24,7 @@ void print_ioctl_cmd(struct decoder *d, uint64_t value)
         NAME(TIOCCONS), NAME(TIOCPKT), NAME(FIONBIO), NAME(TIOCNOTTY), NAME(TIOCSETD), NAME(TIOCGETD), NAME(TCSBRKP),
         NAME(TIOCGSID), NAME(TCGETS2), NAME(TIOCGPTN), NAME(TIOCSPTLCK), NAME(FIONCLEX), NAME(FIOCLEX), NAME(FIOASYNC),
         NAME(TIOCGPTPEER), {0x4b3a, "KDSETMODE"}, {0x4b33, "KDGKBTYPE"}, {0x5600, "VT_OPENQRY"},
-        {0x5603, "VT_GETSTATE"}, {0x1260, "BLKGETSIZE"}, {0x80081272, "BLKGETSIZE64"}, {0x40049409, "FICLONE"},
+        {0x5603, "VT_GETSTATE"}, {0x1260, "BLKGETSIZE"}, {0x80081272, "BLKGETSIZE64"}, {FICLONE_REQUEST, "BTRFS_IOC_CLONE or FICLONE"},
         {0x80045430, "TIOCGPTN"}, NAME(FIOSETOWN), NAME(SIOCSPGRP), NAME(FIOGETOWN), NAME(SIOCGPGRP), NAME(SIOCATMARK),
         NAME_END};
     static const char *const directions[] = {"_IOC_NONE", "_IOC_WRITE", "_IOC_READ", "_IOC_READ|_IOC_WRITE"};
@@ -143,7 +145,7 @@ void print_ioctl_arg(struct decoder *d, uint64_t value)
     case FIOSETOWN: case SIOCSPGRP: case TIOCSPGRP: case TIOCSETD: case FIONBIO: case FIOASYNC: case TIOCPKT: case TIOCSPTLCK:
         print_int_at(d, value, false);
         break;
-    case TCSBRK: case TCSBRKP: case TIOCSCTTY: case TCFLSH: case TCXONC:
+    case FICLONE_REQUEST: case TCSBRK: case TCSBRKP: case TIOCSCTTY: case TCFLSH: case TCXONC:
         out(d, "%d", (int)value);
         break;
     case TIOCNOTTY: case TIOCEXCL: case TIOCNXCL: case FIOCLEX: case FIONCLEX: case TIOCCONS:

@@ -21,7 +21,8 @@
 #define INSIST_COUNT 3
 #define INSIST_NS 2000000000LL
 #define INPUT_PIECE 65536u
-#define TRACE_PAUSE_MS 50
+#define TRACE_PAUSE_MS 100 /* of a terminal, where somebody waits */
+#define TRACE_PAUSE_FILE_MS 2000
 
 enum slot { SLOT_SIGNALS, SLOT_INPUT, SLOT_OUT, SLOT_ERR, SLOT_EMULATOR, SLOT_PORTS, SLOT_GUEST_LOG = SLOT_PORTS + PORT_COUNT,
             SLOT_CONTROL, SLOT_COUNT = SLOT_CONTROL + CONTROL_SLOTS };
@@ -246,11 +247,14 @@ static int wait_time(const struct session *s)
 /* While nothing comes for a moment, what was held back of the trace is shown. */
 static int poll_slots(struct session *s, struct pollfd *p)
 {
-    int wait = wait_time(s), ready = poll(p, SLOT_COUNT, wait < 0 ? TRACE_PAUSE_MS : MIN(wait, TRACE_PAUSE_MS));
+    static const int pauses[] = {TRACE_PAUSE_MS, TRACE_PAUSE_FILE_MS};
 
-    if (ready != 0 || wait == 0)
-        return ready;
-    session_trace_pause(s);
+    for (size_t i = 0; i < ARRAY_SIZE(pauses); i++) {
+        int wait = wait_time(s), ready = poll(p, SLOT_COUNT, wait < 0 ? pauses[i] : MIN(wait, pauses[i]));
+        if (ready != 0 || wait == 0)
+            return ready;
+        session_trace_pause(s, i > 0);
+    }
     return poll(p, SLOT_COUNT, wait_time(s));
 }
 

@@ -90,7 +90,7 @@ void session_report_end(struct session *s, struct session_sandbox *b);
 void session_trace_begin(struct session *s, struct session_sandbox *b, FILE *file, const struct bytes *root);
 void session_trace_clock(struct session *s, uint64_t tsc_hz, uint64_t tsc);
 void session_trace_records(struct session *s, struct session_sandbox *b, const uint8_t *data, size_t n);
-void session_trace_pause(struct session *s);
+void session_trace_pause(struct session *s, bool is_long); /* nothing came for a moment */
 void session_trace_end(struct session *s); /* of the log */
 
 /* The program of the launcher's own trace of a sandbox; NULL: it prints none.  It stays. */

@@ -150,10 +150,13 @@ void session_trace_records(struct session *s, struct session_sandbox *b, const u
         log_records(s, data, n);
 }
 
-void session_trace_pause(struct session *s)
+/* A trace in a file can wait longer for what it does not know yet. */
+void session_trace_pause(struct session *s, bool is_long)
 {
-    for (size_t i = 0; i < s->sandbox_count; i++)
-        trace_view_pause(s->sandboxes[i].trace);
+    for (size_t i = 0; i < s->sandbox_count; i++) {
+        if (is_long || !s->options->trace_out)
+            trace_view_pause(s->sandboxes[i].trace);
+    }
     if (s->trace_binary)
         fflush(s->trace_binary);
 }

@@ -87,6 +87,13 @@ def mask(text, numbers):
     text = re.sub(r"\)\s+=\s", ") = ", text.replace(" <unfinished ...>)", ")"))
     text = re.sub(r"getrandom\(\"[^\"]*\"", 'getrandom("RANDOM"', text)
     text = re.sub(r"0x[0-9a-f]{4,}", "ADDR", text)
+    text = re.sub(r"</proc/\d+", "</proc/P", text)
+    text = re.sub(r"\[f_type=[^]]*\]|{f_type=(\w+), [^}]*}}?[^}]*}", r"{f_type=\1, SIZES}", text)
+    text = re.sub(r"^(clock_nanosleep\(.*, ){tv_sec=\d+, tv_nsec=\d+}\)", r"\1LEFT)", text)
+    text = re.sub(r"{tv_sec=\d+, tv_nsec=\d+} /\* [^*]* \*/", "DATE", text)
+    text = re.sub(r'^(read\(\d+</dev/urandom>, )"(?:\\.|[^"])*"', r"\1RANDOM", text)
+    text = re.sub(r'^(read\(\d+</proc/P/maps>, )"(?:\\.|[^"])*"(?:\.\.\.)?, \d+\)( = )\d+', r"\1MAPS)\2N", text)
+    text = re.sub(r"^(sched_getaffinity\(.*\[).*\]\) = \d+", r"\1CPUS])", text)
     text = re.sub(r"<(pipe|socket):\[\d+\]>", r"<\1:[N]>", text)  # -y: inodes
     text = re.sub(r"st_ino=\d+|socket:\[\d+\]", "st_ino=N", text)
     text = re.sub(r"pid=\d+(, uid)", r"pid=P\1", text)
