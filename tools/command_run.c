@@ -97,6 +97,12 @@ static void start_single(struct session *s, struct run_options *o)
     bytes_free(&root);
 }
 
+/* The program of the launcher's own trace of a sandbox, which stays; NULL: it prints none. */
+static const struct trace_program *session_program(const struct run_options *o)
+{
+    return o->trace || o->trace_binary ? run_options_program(o) : NULL;
+}
+
 static void open_control(struct session *s)
 {
     struct control_sandbox *sandboxes = must_alloc(s->sandbox_count * sizeof *sandboxes);
@@ -105,7 +111,7 @@ static void open_control(struct session *s)
         fail(EXIT_LAUNCHER, "--control: this machine has no hypervisor to be told anything");
     for (size_t i = 0; i < s->sandbox_count; i++) {
         const struct session_sandbox *b = &s->sandboxes[i];
-        sandboxes[i] = (struct control_sandbox){b->name, &b->options->rules, session_filter(b->options)};
+        sandboxes[i] = (struct control_sandbox){b->name, &b->options->rules, session_program(b->options)};
     }
     s->server = control_open(s->options->control, &s->machine->mailbox, sandboxes, s->sandbox_count);
 }

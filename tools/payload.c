@@ -62,25 +62,28 @@ struct bytes root_archive(struct run_options *o)
     return a.bytes;
 }
 
-/* What the gate is told of this sandbox before it starts; nothing: no rule. */
+/* What the gate is told of this sandbox before it starts; nothing: no rule, and everything is recorded. */
 static void add_control(struct bundle_member *members, size_t *count, const struct run_options *o, size_t number)
 {
-    static const struct trace_program *const no_sessions[TRACE_SESSIONS_MAX];
+    const struct trace_program *sessions[TRACE_SESSIONS_MAX] = {NULL};
     struct rule_list rules = {0};
     struct bytes config = {0};
 
-    if (!o->rules.count)
+    if (o->trace && o->show.filter && !o->trace_binary)
+        sessions[0] = run_options_program(o);
+    if (!o->rules.count && !sessions[0])
         return;
     for (size_t i = 0; i < o->rules.count; i++) {
         const char *wrong = rule_add_line(&rules, o->rules.items[i]);
         if (wrong)
             fail(EXIT_LAUNCHER, "%s", wrong);
     }
-    trace_config_build(&config, no_sessions, &rules);
+    trace_config_build(&config, sessions, &rules);
     if (config.size > TRACE_CONFIG_SIZE_MAX)
         fail(EXIT_LAUNCHER, "the rules are too long: %zu bytes, %u are possible", config.size, TRACE_CONFIG_SIZE_MAX);
     members[(*count)++] = (struct bundle_member){must_format(TRACE_CONFIG_PREFIX "%zu", number), config.data, config.size};
     rule_list_free(&rules);
+    free((void *)(uintptr_t)sessions[0]);
 }
 
 void payload_single(struct payload *p, const struct run_options *o, const struct images *images, const struct bytes *root)

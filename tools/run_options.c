@@ -142,6 +142,16 @@ char *string_list_join(const struct string_list *list, char separator)
     return (char *)b.data;
 }
 
+struct trace_program *run_options_program(const struct run_options *o)
+{
+    struct trace_options everything;
+
+    if (!o->trace_binary)
+        return trace_options_program(&o->show);
+    trace_options_init(&everything);
+    return trace_options_program(&everything);
+}
+
 const char *trace_mode(const struct run_options *o)
 {
     if (o->no_trap || o->no_records)

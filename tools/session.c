@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "tools/control.h"
-#include "tools/filter.h"
 #include "tools/message.h"
 #include "tools/terminal.h"
 
@@ -33,20 +32,6 @@ int64_t now_ns(void)
 
     clock_gettime(CLOCK_MONOTONIC, &t);
     return t.tv_sec * 1000000000LL + t.tv_nsec;
-}
-
-const struct trace_program *session_filter(const struct run_options *o)
-{
-    static const struct filter_extra all_signals = {.signals = ~0ULL};
-    char *why;
-
-    if (!o->trace)
-        return NULL;
-    struct filter *everything = filter_parse("all", &why);
-    struct trace_program *program = must_alloc(TRACE_PROGRAM_SIZE_MAX);
-    filter_compile(everything, &all_signals, program);
-    filter_free(everything);
-    return program;
 }
 
 /* With a terminal of the user's also those of stopping and going on. */

@@ -93,9 +93,6 @@ void session_trace_records(struct session *s, struct session_sandbox *b, const u
 void session_trace_pause(struct session *s, bool is_long); /* nothing came for a moment */
 void session_trace_end(struct session *s); /* of the log */
 
-/* The program of the launcher's own trace of a sandbox; NULL: it prints none.  It stays. */
-const struct trace_program *session_filter(const struct run_options *o);
-
 /* Monotonic clock. */
 int64_t now_ns(void);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "tools/message.h"
+#include "tools/trace_tasks.h"
 
 enum { CODE_FORMAT = TRACE_OPTION_FIRST, CODE_DECODE_FDS, CODE_DURATIONS, CODE_STAMPS, CODE_HEX, CODE_QUIET, CODE_BY, CODE_HISTOGRAM };
 
@@ -317,6 +318,23 @@ void trace_options_complete(struct trace_options *o)
 
     o->filter = filter_and(filter_and(filter_and(o->calls, o->condition), o->places), statuses);
     o->calls = o->condition = o->places = NULL;
+}
+
+bool trace_options_follow(const struct trace_options *o)
+{
+    return o->descriptors || o->format == TRACE_FORMAT_JSON || o->format == TRACE_FORMAT_CHROME || o->summary || o->summary_only ||
+           filter_needs_names(o->filter) || filter_needs_comm(o->filter);
+}
+
+struct trace_program *trace_options_program(const struct trace_options *o)
+{
+    struct filter_extra extra = {.signals = o->signals};
+    struct trace_program *program = must_alloc(TRACE_PROGRAM_SIZE_MAX);
+
+    if (trace_options_follow(o))
+        trace_tracked_calls(&extra.calls);
+    filter_compile(o->filter, &extra, program);
+    return program;
 }
 
 void trace_options_free(struct trace_options *o)

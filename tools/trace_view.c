@@ -337,9 +337,7 @@ struct trace_view *trace_view_new(const struct trace_options *options, struct tr
     *v = (struct trace_view){.show = {.options = options, .sink = sink}};
     v->show.tasks = trace_tasks_new();
     v->reader = trace_reader_new(take_event, v);
-    v->follows = options->descriptors || options->format == TRACE_FORMAT_JSON || filter_needs_names(options->filter) ||
-                 filter_needs_comm(options->filter) || options->format == TRACE_FORMAT_CHROME ||
-                 options->summary || options->summary_only;
+    v->follows = trace_options_follow(options);
     return v;
 }
 
