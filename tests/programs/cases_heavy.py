@@ -195,3 +195,7 @@ END
 java -Xshare:auto -XX:+UseSerialGC -Xmx256m Hello.java one two; echo $?
 java -XX:+UseG1GC -Xmx256m -version 2>/dev/null; echo $?
 """, programs=["java", "cat", "sh"], packages=["openjdk-17-jre-headless", "openjdk-17-jdk-headless", "coreutils", "dash"], add=["/usr/lib/jvm/java-17-openjdk-amd64", "/usr/lib/jvm/java-1.17.0-openjdk-amd64", "/etc/java-17-openjdk"], cpus=4, memory="1500M", timeout=300)
+
+for stressor in "cpu fork futex pipe signal timer mmap vm switch clone epoll".split():
+    Case(f"stress_{stressor}", ["/usr/bin/stress-ng", f"--{stressor}", "4", "--timeout", "3", "--verify", "--vm-bytes", "64M", "--mmap-bytes", "32M"], ["stress-ng"],
+         cpus=4, memory="768M", timeout=120, masks=[(r"\[\d+\]", "[PID]"), (r"completed in .*", "completed"), (r".*no CPUs found in /sys.*\n", "")])
