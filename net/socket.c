@@ -5,6 +5,7 @@
 
 #include <asm/errno.h>
 
+#include "guest_kernel/core/time.h"
 #include "net/unix.h"
 
 const struct net_hooks *net_hooks;

@@ -188,6 +188,11 @@ uint64_t clock_realtime_ns(void)
     return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
 }
 
+uint64_t clock_monotonic_ns(void)
+{
+    return clock_realtime_ns();
+}
+
 void random_bytes(void *dst, size_t n)
 {
     memset(dst, 4, n);
@@ -260,6 +265,15 @@ void mutex_lock(struct mutex *m)
     m->owner = &fake_task;
 }
 
+bool mutex_is_held(const struct mutex *m)
+{
+    return m->owner == &fake_task;
+}
+
+void task_yield(void)
+{
+}
+
 void mutex_unlock(struct mutex *m)
 {
     if (!m->owner)
@@ -272,6 +286,12 @@ void mutex_unlock(struct mutex *m)
 int copy_to_user(user_ptr dst, const void *src, size_t n)
 {
     memcpy((void *)(uintptr_t)dst.address, src, n);
+    return 0;
+}
+
+int copy_from_user(void *dst, user_ptr src, size_t n)
+{
+    memcpy(dst, (void *)(uintptr_t)src.address, n);
     return 0;
 }
 

@@ -14,8 +14,15 @@ struct task {
     struct file_table *files;
     struct fs_context *fs;
     struct cred cred;
+    int32_t pid;
+    void *net_drop;
 };
 
 struct task *task_current(void);
+void task_yield(void);
+static inline void task_relax(void)
+{
+    task_yield();
+}
 
 #endif
