@@ -309,9 +309,14 @@ static struct unix_socket *take_pending(struct unix_socket *listener)
     return u;
 }
 
+static bool has_waiting(const struct unix_socket *u)
+{
+    return __atomic_load_n(&u->queue_length, __ATOMIC_ACQUIRE);
+}
+
 static bool has_pending(const struct unix_socket *u)
 {
-    return __atomic_load_n(&u->queue_length, __ATOMIC_ACQUIRE) || socket_is_shut(&u->socket, SHUT_RD) ||
+    return has_waiting(u) || socket_is_shut(&u->socket, SHUT_RD) ||
            __atomic_load_n(&u->socket.error, __ATOMIC_RELAXED);
 }
 
@@ -331,7 +336,7 @@ int unix_accept(struct socket *s, bool may_wait, struct socket **out)
             break;
         if (!p.timeout_ns)
             return -EAGAIN;
-        if (socket_is_shut(s, SHUT_RD))
+        if (socket_is_shut(s, SHUT_RD) && !has_waiting(listener))
             return -EINVAL;
         error = (int)patience_wait(&p, &s->readable, has_pending(listener));
         if (error)

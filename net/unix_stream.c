@@ -198,8 +198,12 @@ static bool wait_for_bytes(struct reading *r, long *error)
 
     if (r->ends || r->done >= MAX(target, 1UL))
         return false;
-    *error = socket_take_error(s);
-    if (*error || socket_is_shut(s, SHUT_RD))
+    /* Bytes that came before an end or an error are read first: they may have come after the look at the queue. */
+    bool over = socket_is_shut(s, SHUT_RD) || __atomic_load_n(&s->error, __ATOMIC_ACQUIRE);
+    if (over && __atomic_load_n(&u->arrivals, __ATOMIC_RELAXED) != r->seen)
+        return true;
+    *error = over ? socket_take_error(s) : 0;
+    if (over)
         return false;
     *error = r->patience.timeout_ns ? 0 : -EAGAIN;
     if (*error)

@@ -14,7 +14,7 @@ import sys
 import tempfile
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-NAMES = ["files", "forks", "futexes", "memory", "pipes", "signals"]
+NAMES = ["files", "forks", "futexes", "memory", "pipes", "signals", "sockets"]
 SHELL = 'cd /stress; for n in "$@"; do (./$n $seconds; echo "$n: status $?") & done; wait'
 
 
