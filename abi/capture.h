@@ -30,6 +30,10 @@
 #define CAPTURE_SIGNATURE_ECX 0x656e696cu /* "line" */
 #define CAPTURE_SIGNATURE_EDX 0x63617254u /* "Trac" */
 
+/* The next leaf answers what else is offered, in EAX. */
+#define FEATURES_CPUID_LEAF (CAPTURE_CPUID_LEAF + 1)
+#define FEATURE_FRESH_ZERO 1u /* RAM that neither the guest nor its loader has written reads as zeros */
+
 #define CAPTURE_CALL_REGISTER 0x54500001u  /* RBX: GPA of this vCPU's capture page */
 #define CAPTURE_CALL_CLOSE 0x54500002u     /* RBX: result; close the current task's open call */
 #define CAPTURE_CALL_SIGNAL 0x54500003u    /* RBX: GVA (kernel) of the 128-byte siginfo about to be delivered */

@@ -20,6 +20,8 @@ struct superblock *devfs_superblock(void)
 int devfs_init(void)
 {
     dev_super = tmpfs_create("devtmpfs", 0755);
+    if (dev_super)
+        dev_super->shmem = false;
     return dev_super ? 0 : -ENOMEM;
 }
 

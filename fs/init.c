@@ -21,6 +21,8 @@ static struct superblock *root_super;
 static int root_init(void)
 {
     root_super = tmpfs_create("tmpfs", 0755);
+    if (root_super)
+        root_super->shmem = false;
     return root_super ? mount_attach(root_super, root_super->root, NULL, 0, "tmpfs") : -ENOMEM;
 }
 

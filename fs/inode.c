@@ -53,10 +53,10 @@ int fs_process_id(void)
     return hooks->process_id ? hooks->process_id() : 0;
 }
 
-void fs_zap(struct space_file *f, uint64_t first, uint64_t last)
+void fs_zap(struct space_file *f, uint64_t first, uint64_t last, bool with_copies)
 {
     if (hooks->zap)
-        hooks->zap(f, first, last);
+        hooks->zap(f, first, last, with_copies);
 }
 
 /* new_encode_dev: 12 bits of major, 20 of minor, the layout of st_rdev. */

@@ -37,6 +37,7 @@ struct superblock {
     uint64_t next_inode; /* atomic: number of the last inode made */
     uint64_t inode_count, page_count; /* atomic, for statfs */
     uint64_t page_limit;              /* 0: none */
+    bool shmem;                       /* its files count as shared memory (/proc/meminfo) */
     struct dentry *root; /* counted */
     void *data;
 };
@@ -67,6 +68,7 @@ struct inode_ops {
     int (*resize)(struct inode *inode, uint64_t size); /* truncate; inode lock held */
     int (*allocate)(struct inode *inode, int mode, uint64_t offset, uint64_t length); /* fallocate */
     int (*get_page)(struct inode *inode, uint64_t index, struct page **out); /* see space_file_ops; NULL: no mmap */
+    void (*get_cached)(struct inode *inode, uint64_t index, unsigned n, struct page **out); /* goes with it */
     void (*refresh)(struct inode *inode); /* before attributes are read: owner and mode of /proc entries */
     void (*evict)(struct inode *inode);   /* the last reference is gone: free what `u` and `data` hold */
 };
@@ -92,6 +94,7 @@ struct inode {
     struct page_cache pages;         /* regular files */
     uint32_t seals;                  /* F_SEAL_*: written with `lock` and pages.lock */
     uint32_t writable_maps;          /* shared mappings of it that may write; pages.lock */
+    uint64_t charged_pages;          /* memory promised for it when it was made; fixed */
     struct file_lock_list *locks;    /* flock and POSIX locks (lock.c), NULL: never any */
     union {
         char *link_target;           /* tmpfs symlinks */
@@ -245,8 +248,8 @@ int tree_remove(int dirfd, const char *name, bool directory) must_check;
 int tree_rename(int from_dirfd, const char *from, int to_dirfd, const char *to, unsigned flags) must_check;
 unsigned context_umask(void);
 
-/* mapping.c: pages [first, last] leave every mapping of the file; inode lock held */
-void inode_zap_mappings(struct inode *i, uint64_t first, uint64_t last);
+/* mapping.c: pages [first, last] leave every mapping of the file, private copies of them too if so; inode lock held */
+void inode_zap_mappings(struct inode *i, uint64_t first, uint64_t last, bool with_copies);
 
 /* attr.c */
 int inode_chmod(const struct path *p, unsigned mode) must_check;

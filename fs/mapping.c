@@ -71,6 +71,13 @@ static int mapping_get_page(struct space_file *m, uint64_t index, struct page **
     return i->ops->get_page(i, index, out);
 }
 
+static void mapping_get_cached(struct space_file *m, uint64_t index, unsigned n, struct page **out)
+{
+    struct inode *i = file_of(m)->inode;
+
+    i->ops->get_cached(i, index, n, out);
+}
+
 static int zeros_get_page(struct space_file *m, uint64_t index, struct page **out)
 {
     *out = zero_page_get();
@@ -108,6 +115,7 @@ static const struct space_file_ops mapping_ops = {
     .get = mapping_get,
     .put = mapping_put,
     .get_page = mapping_get_page,
+    .get_cached = mapping_get_cached,
     .path = mapping_path,
     .identity = mapping_identity,
 };
@@ -130,6 +138,7 @@ struct space_file *file_mapping(struct file *f)
     if (!f->inode || (f->flags & O_PATH) || !(f->ops->maps_zeros || f->inode->ops->get_page))
         return NULL;
     f->mapping.ops = f->ops->maps_zeros ? &zeros_ops : &mapping_ops;
+    f->mapping.shmem = f->inode->sb->shmem;
     return &f->mapping;
 }
 
@@ -150,7 +159,7 @@ static struct file *next_to_zap(struct inode *i)
     return f;
 }
 
-void inode_zap_mappings(struct inode *i, uint64_t first, uint64_t last)
+void inode_zap_mappings(struct inode *i, uint64_t first, uint64_t last, bool with_copies)
 {
     struct file *f;
 
@@ -158,7 +167,7 @@ void inode_zap_mappings(struct inode *i, uint64_t first, uint64_t last)
         return;
     i->zap_round++;
     while ((f = next_to_zap(i))) {
-        fs_zap(&f->mapping, first, last);
+        fs_zap(&f->mapping, first, last, with_copies);
         file_put(f);
     }
 }

@@ -41,8 +41,12 @@ int shmem_create(const struct shmem_request *r, struct file **out)
     struct mount *m = mount_have(&shmem_mounts[r->numbered]);
     struct inode *i = m ? tmpfs_inode(m->sb, NULL, S_IFREG | r->mode, 0) : NULL;
     struct dentry *d = i ? dentry_alloc(m->root, r->name, strlen(r->name)) : NULL;
-    struct file *f = d ? file_create(r->ops ? r->ops : &tmpfs_file_ops, NULL, O_RDWR | O_LARGEFILE) : NULL;
+    uint64_t pages = r->reserve ? (r->size + PAGE_SIZE - 1) >> PAGE_SHIFT : 0;
+    bool promised = d && (!pages || commit_charge(pages, 0));
+    struct file *f = promised ? file_create(r->ops ? r->ops : &tmpfs_file_ops, NULL, O_RDWR | O_LARGEFILE) : NULL;
 
+    if (promised && !f)
+        commit_adjust(-(int64_t)pages);
     if (!d)
         inode_put(i);
     else
@@ -50,6 +54,7 @@ int shmem_create(const struct shmem_request *r, struct file **out)
     if (f) {
         i->links = 0;
         i->size = r->size;
+        i->charged_pages = pages;
         if (r->sealable)
             i->seals = 0;
         f->mount = mount_get(m);

@@ -14,6 +14,7 @@ struct shmem_request {
     uint64_t size;    /* bytes */
     unsigned mode;    /* permission bits */
     bool sealable;
+    bool reserve;               /* promise memory for all of it; -ENOMEM when that is refused */
     bool numbered;              /* among those whose inode numbers the caller gives: another device than the rest */
     const struct file_ops *ops; /* NULL: those of a file of tmpfs */
 };

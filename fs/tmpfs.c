@@ -52,6 +52,7 @@ struct superblock *tmpfs_create(const char *type, unsigned mode)
 
     if (!sb)
         return NULL;
+    sb->shmem = true;
     struct inode *root = tmpfs_inode(sb, NULL, S_IFDIR | mode, 0);
     if (root)
         sb->root = dentry_alloc_root(root);

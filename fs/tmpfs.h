@@ -17,7 +17,7 @@ struct directory { /* guarded by the directory inode's lock */
 /* A new instance with an empty root directory of this mode; one reference.  NULL: no memory. */
 struct superblock *tmpfs_create(const char *type, unsigned mode) must_check;
 void tmpfs_abandon(struct superblock *sb); /* one that was never mounted */
-uint64_t tmpfs_pages(void); /* file data in memory, of all instances */
+uint64_t tmpfs_pages(bool shmem); /* file data in memory, of the root and /dev, or of all other instances */
 void tmpfs_limit(struct superblock *sb, uint64_t pages); /* of file data; 0: none */
 
 /* For unpacking: a page of file data is taken over (its reference too).  -ENOMEM: not taken. */

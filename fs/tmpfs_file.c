@@ -12,21 +12,25 @@
 
 #include "fs/tmpfs.h"
 #include "guest_kernel/core/alloc.h"
+#include "guest_kernel/core/task.h"
 #include "lib/string.h"
 
 #define SIZE_LIMIT ((uint64_t)INT64_MAX)
 
-static uint64_t all_pages; /* atomic */
+static uint64_t all_pages[2]; /* atomic; the second: of shared memory */
 
-uint64_t tmpfs_pages(void)
+uint64_t tmpfs_pages(bool shmem)
 {
-    return __atomic_load_n(&all_pages, __ATOMIC_RELAXED);
+    return __atomic_load_n(&all_pages[shmem], __ATOMIC_RELAXED);
 }
 
-static void count_page(struct superblock *sb, int64_t step)
+/* Memory was promised for the whole of files made with a size (shmem_create), else for each page as it comes. */
+static void count_page(struct inode *i, int64_t step)
 {
-    __atomic_fetch_add(&sb->page_count, step, __ATOMIC_RELAXED);
-    __atomic_fetch_add(&all_pages, step, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&i->sb->page_count, step, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&all_pages[i->sb->shmem], step, __ATOMIC_RELAXED);
+    if (!i->charged_pages)
+        commit_adjust(step);
 }
 
 /* Lock-free look at the size for readers: a word that only whole writes change. */
@@ -84,7 +88,7 @@ static struct page *page_put_in(struct inode *i, uint64_t index, struct page *p)
     spin_lock(&i->pages.lock);
     struct page *there = page_tree_find(&i->pages, index);
     if (!there && !page_tree_insert(&i->pages, index, p)) {
-        count_page(i->sb, 1);
+        count_page(i, 1);
         page_get(p);
         spin_unlock(&i->pages.lock);
         return p;
@@ -103,7 +107,7 @@ static struct page *page_have(struct inode *i, uint64_t index)
 
     if (p)
         return p;
-    p = page_alloc_zero();
+    p = page_alloc_user_zero();
     return p ? page_put_in(i, index, p) : NULL;
 }
 
@@ -121,7 +125,7 @@ int tmpfs_insert_page(struct inode *i, uint64_t index, struct page *p)
 /* A whole page that was a hole: no zeroing first.  Bytes done or -errno. */
 static long write_new_page(struct inode *i, uint64_t index, struct io_iter *it)
 {
-    struct page *fresh = page_alloc(0);
+    struct page *fresh = page_alloc_user(0);
 
     if (!fresh)
         return -ENOMEM;
@@ -271,10 +275,12 @@ static long tmpfs_seek(struct file *f, int64_t offset, int whence)
     return file_generic_seek(f, offset, whence, size_of(f->inode), SIZE_LIMIT);
 }
 
-/* Pages [first, last] leave the file, and before that every mapping of it. */
-static void pages_drop(struct inode *i, uint64_t first, uint64_t last)
+/*
+ * Pages [first, last] leave the file, and then every mapping of it: one that a fault maps meanwhile is a new one.  A page
+ * lives on until its last mapping goes.  cut: they are behind the new end, so that private copies go, too.
+ */
+static void pages_drop(struct inode *i, uint64_t first, uint64_t last, bool cut)
 {
-    inode_zap_mappings(i, first, last);
     for (uint64_t index = first;;) {
         spin_lock(&i->pages.lock);
         struct page *p = page_tree_next(&i->pages, &index);
@@ -282,10 +288,12 @@ static void pages_drop(struct inode *i, uint64_t first, uint64_t last)
             (void)page_tree_remove(&i->pages, index);
         spin_unlock(&i->pages.lock);
         if (!p || index > last)
-            return;
-        count_page(i->sb, -1);
+            break;
+        count_page(i, -1);
         page_put(p);
+        task_relax();
     }
+    inode_zap_mappings(i, first, last, cut);
 }
 
 static int tmpfs_resize(struct inode *i, uint64_t size)
@@ -299,7 +307,7 @@ static int tmpfs_resize(struct inode *i, uint64_t size)
         zero_tail(i, old);
     tmpfs_set_size(i, size);
     if (size < old) {
-        pages_drop(i, (size + PAGE_SIZE - 1) / PAGE_SIZE, UINT64_MAX);
+        pages_drop(i, (size + PAGE_SIZE - 1) / PAGE_SIZE, UINT64_MAX, true);
         zero_tail(i, size);
     }
     return 0;
@@ -331,7 +339,7 @@ static int punch_hole(struct inode *i, uint64_t offset, uint64_t end)
     zero_range(i, offset, first * PAGE_SIZE);
     zero_range(i, past * PAGE_SIZE, end);
     if (first < past)
-        pages_drop(i, first, past - 1);
+        pages_drop(i, first, past - 1, false);
     return 0;
 }
 
@@ -370,7 +378,8 @@ static int tmpfs_allocate(struct inode *i, int mode, uint64_t offset, uint64_t l
 
 static void tmpfs_evict_file(struct inode *i)
 {
-    pages_drop(i, 0, UINT64_MAX);
+    pages_drop(i, 0, UINT64_MAX, true);
+    commit_adjust(-(int64_t)i->charged_pages);
 }
 
 static int tmpfs_get_page(struct inode *i, uint64_t index, struct page **out)
@@ -381,10 +390,23 @@ static int tmpfs_get_page(struct inode *i, uint64_t index, struct page **out)
     return *out ? 0 : -ENOMEM;
 }
 
+static void tmpfs_get_cached(struct inode *i, uint64_t index, unsigned n, struct page **out)
+{
+    spin_lock(&i->pages.lock);
+    uint64_t past = (i->size + PAGE_SIZE - 1) / PAGE_SIZE;
+    for (unsigned k = 0; k < n; k++) {
+        out[k] = index + k < past ? page_tree_find(&i->pages, index + k) : NULL;
+        if (out[k])
+            page_get(out[k]);
+    }
+    spin_unlock(&i->pages.lock);
+}
+
 const struct inode_ops tmpfs_file_inode_ops = {
     .resize = tmpfs_resize,
     .allocate = tmpfs_allocate,
     .get_page = tmpfs_get_page,
+    .get_cached = tmpfs_get_cached,
     .evict = tmpfs_evict_file,
 };
 

@@ -52,14 +52,14 @@ struct fs_hooks {
     void (*signal_self)(int signal);   /* SIGPIPE, SIGXFSZ for the current thread */
     struct file_table *(*swap_files)(struct file_table *new_table); /* of the current task; others look at it: the old one */
     int (*process_id)(void);           /* of the current task: owner of POSIX locks */
-    void (*zap)(struct space_file *f, uint64_t first, uint64_t last); /* space_zap_file() of every address space */
+    void (*zap)(struct space_file *f, uint64_t first, uint64_t last, bool with_copies); /* space_zap_file_everywhere() */
 };
 void fs_set_hooks(const struct fs_hooks *hooks);
 uint64_t fs_limit(int resource);       /* UINT64_MAX without hooks, but 1024 for RLIMIT_NOFILE */
 void fs_signal_self(int signal);
 int fs_process_id(void);
 struct file_table *fs_swap_files(struct file_table *new_table);
-void fs_zap(struct space_file *f, uint64_t first, uint64_t last);
+void fs_zap(struct space_file *f, uint64_t first, uint64_t last, bool with_copies);
 
 /* Called once at boot, in this order. */
 int fs_init(void);                                         /* root tmpfs mounted */

@@ -42,7 +42,7 @@ static void note_resident(struct process *p, struct space *s)
 
     space_counts(s, &counts);
     spin_lock(&process_tree_lock);
-    p->max_resident = MAX(p->max_resident, counts.resident);
+    p->max_resident = MAX(p->max_resident, counts.peak_resident);
     spin_unlock(&process_tree_lock);
 }
 

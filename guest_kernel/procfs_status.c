@@ -14,6 +14,7 @@
 struct memory { /* of a process; zeros for a zombie */
     struct space_counts counts;
     struct space_layout layout;
+    bool no_large;
 };
 
 static void memory_of(int pid, struct memory *out)
@@ -25,6 +26,7 @@ static void memory_of(int pid, struct memory *out)
         return;
     space_counts(s, &out->counts);
     out->layout = *space_layout(s);
+    out->no_large = space_large_is_off(s);
     space_put(s);
 }
 
@@ -55,7 +57,7 @@ static void stat_times(const struct process_info *i, struct text *t)
 static void stat_memory(const struct memory *m, uint64_t limit, struct text *t)
 {
     text_printf(t, "%llu %llu %llu %llu %llu %llu 0 0 ", (unsigned long long)m->counts.total * PAGE_SIZE,
-                (unsigned long long)m->counts.resident, (unsigned long long)limit,
+                (unsigned long long)space_resident(&m->counts), (unsigned long long)limit,
                 (unsigned long long)m->layout.code_start, (unsigned long long)m->layout.code_end,
                 (unsigned long long)m->layout.stack_top);
 }
@@ -90,13 +92,20 @@ int procfs_show_stat(int pid, struct text *t)
     return 0;
 }
 
+/* Of the program itself, not of its libraries. */
+static uint64_t code_pages(const struct memory *m)
+{
+    return (ALIGN_UP(m->layout.code_end, PAGE_SIZE) - ALIGN_DOWN(m->layout.code_start, PAGE_SIZE)) >> PAGE_SHIFT;
+}
+
 int procfs_show_statm(int pid, struct text *t)
 {
     struct memory m;
 
     memory_of(pid, &m);
-    text_printf(t, "%llu %llu 0 %llu 0 %llu 0\n", (unsigned long long)m.counts.total,
-                (unsigned long long)m.counts.resident, (unsigned long long)m.counts.text,
+    text_printf(t, "%llu %llu %llu %llu 0 %llu 0\n", (unsigned long long)m.counts.total,
+                (unsigned long long)space_resident(&m.counts),
+                (unsigned long long)(m.counts.resident[0] + m.counts.resident[2]), (unsigned long long)code_pages(&m),
                 (unsigned long long)(m.counts.data + m.counts.stack));
     return 0;
 }
@@ -156,11 +165,21 @@ static void status_memory(int pid, struct text *t)
     memory_of(pid, &m);
     if (!m.counts.total)
         return; /* a zombie */
-    text_printf(t, "VmSize:\t%8llu kB\nVmRSS:\t%8llu kB\nVmData:\t%8llu kB\nVmStk:\t%8llu kB\nVmExe:\t%8llu kB\n",
-                (unsigned long long)m.counts.total * KIB_PER_PAGE, (unsigned long long)m.counts.resident * KIB_PER_PAGE,
-                (unsigned long long)m.counts.data * KIB_PER_PAGE, (unsigned long long)m.counts.stack * KIB_PER_PAGE,
-                (unsigned long long)m.counts.text * KIB_PER_PAGE);
-    text_printf(t, "VmSwap:\t%8u kB\n", 0);
+    const struct space_counts *c = &m.counts;
+    uint64_t code = code_pages(&m);
+    const struct {
+        const char *name;
+        uint64_t pages;
+    } rows[] = {
+        {"VmPeak", c->peak_total}, {"VmSize", c->total}, {"VmLck", c->locked}, {"VmPin", 0},
+        {"VmHWM", c->peak_resident}, {"VmRSS", space_resident(c)}, {"RssAnon", c->resident[1]},
+        {"RssFile", c->resident[0]}, {"RssShmem", c->resident[2]}, {"VmData", c->data}, {"VmStk", c->stack},
+        {"VmExe", code}, {"VmLib", c->exec - MIN(c->exec, code)}, {"VmPTE", c->tables}, {"VmSwap", 0}, {"HugetlbPages", 0},
+    };
+
+    for (size_t n = 0; n < ARRAY_SIZE(rows); n++)
+        text_printf(t, "%s:\t%8llu kB\n", rows[n].name, (unsigned long long)rows[n].pages * KIB_PER_PAGE);
+    text_printf(t, "CoreDumping:\t0\nTHP_enabled:\t%d\n", !m.no_large);
 }
 
 static void status_signals(const struct process_info *i, struct text *t)

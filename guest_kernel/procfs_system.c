@@ -29,7 +29,7 @@ static int show_meminfo(struct text *t)
     struct memory_stats m;
 
     memory_stats(&m);
-    uint64_t cached = tmpfs_pages();
+    uint64_t shared = tmpfs_pages(true), cached = tmpfs_pages(false) + shared;
     text_printf(t, "MemTotal:       %8llu kB\nMemFree:        %8llu kB\nMemAvailable:   %8llu kB\n", kib(m.total_pages),
                 kib(m.free_pages), kib(m.free_pages));
     text_printf(t, "Buffers:        %8u kB\nCached:         %8llu kB\nSwapCached:     %8u kB\n", 0, kib(cached), 0);

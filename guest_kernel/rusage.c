@@ -41,7 +41,7 @@ static uint64_t resident_now(void)
     struct space_counts counts;
 
     space_counts(task_current()->space, &counts);
-    return counts.resident;
+    return counts.peak_resident;
 }
 
 long sys_getrusage(const struct syscall_args *args)

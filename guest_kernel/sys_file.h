@@ -29,6 +29,9 @@ struct vector {
 int vector_from_user(struct vector *v, user_ptr vector, size_t count) must_check;
 void vector_free(struct vector *v);
 
+/* fallocate(2) of a file open for writing; the mode is a valid one. */
+int file_allocate(struct file *f, int mode, uint64_t offset, uint64_t length) must_check;
+
 /* WALK_* of the AT_* flags that name lookups share. */
 unsigned walk_flags_of(int at_flags);
 

@@ -60,7 +60,7 @@ long sys_ftruncate(const struct syscall_args *args)
     return error;
 }
 
-static int allocate(struct file *f, int mode, uint64_t offset, uint64_t length)
+int file_allocate(struct file *f, int mode, uint64_t offset, uint64_t length)
 {
     struct inode *i = f->inode;
 
@@ -100,7 +100,7 @@ long sys_fallocate(const struct syscall_args *args)
     else if ((mode & FALLOC_FL_PUNCH_HOLE) && !(mode & FALLOC_FL_KEEP_SIZE))
         error = -EOPNOTSUPP;
     if (!error)
-        error = allocate(f, mode, (uint64_t)offset, (uint64_t)length);
+        error = file_allocate(f, mode, (uint64_t)offset, (uint64_t)length);
     file_put(f);
     return error;
 }

@@ -80,7 +80,12 @@ static long map_shared_file(struct file *f, struct map_request *r, struct space_
 /* Shared anonymous memory is a file that only its mappings know. */
 static long map_shared_zeros(struct map_request *r)
 {
-    struct shmem_request shmem = {.name = "dev/zero", .size = ALIGN_UP(r->length, PAGE_SIZE), .mode = 0777};
+    struct shmem_request shmem = {
+        .name = "dev/zero",
+        .size = ALIGN_UP(r->length, PAGE_SIZE),
+        .mode = 0777,
+        .reserve = !(r->flags & MAP_NORESERVE),
+    };
     struct file *f;
 
     r->offset = 0;
@@ -152,6 +157,50 @@ long sys_mmap(const struct syscall_args *args)
         result = map_file(f, &r);
     }
     file_put(f);
+    return result;
+}
+
+/* One after another, areas of a's file with a's rights up to `end`? */
+static bool continues(const struct area *a, uint64_t end)
+{
+    struct area next = *a;
+    bool same = true;
+
+    while (same && next.end < end) {
+        uint64_t at = next.end;
+
+        if (!space_area_copy(task_current()->space, at, &next))
+            return false;
+        same = next.start == at && next.file == a->file && next.prot == a->prot && next.flags == a->flags;
+        if (next.file)
+            next.file->ops->put(next.file, false);
+    }
+    return same;
+}
+
+/* As Linux since 4.0: an ordinary mapping is made in the place of a part of another. */
+long sys_remap_file_pages(const struct syscall_args *args)
+{
+    struct map_request r = {
+        .address = ALIGN_DOWN(args->a[0], PAGE_SIZE),
+        .length = ALIGN_DOWN(args->a[1], PAGE_SIZE),
+        .offset = args->a[3] << PAGE_SHIFT,
+    };
+    uint64_t end = r.address + r.length;
+    struct area a;
+    long result = -EINVAL;
+
+    if (args->a[2] || end <= r.address || args->a[3] + (r.length >> PAGE_SHIFT) < args->a[3])
+        return -EINVAL;
+    if (!space_area_copy(task_current()->space, r.address, &a))
+        return -EINVAL;
+    r.prot = a.prot;
+    r.flags = MAP_SHARED | MAP_FIXED | MAP_POPULATE | ((uint32_t)args->a[4] & MAP_NONBLOCK) |
+              (a.flags & (MAP_LOCKED | SPACE_MAP_NO_EXEC));
+    if (a.start <= r.address && (a.flags & (MAP_SHARED | SPACE_MAP_NO_WRITE)) == MAP_SHARED && continues(&a, end))
+        result = MIN(map(&r, a.file), 0);
+    if (a.file)
+        a.file->ops->put(a.file, false);
     return result;
 }
 

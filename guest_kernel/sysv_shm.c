@@ -102,6 +102,7 @@ void segment_drop(struct segment *s)
 struct get_request {
     uint64_t size;
     int32_t key;
+    bool reserve;
 };
 
 static struct ipc_object *segment_make(const void *request)
@@ -116,7 +117,7 @@ static struct ipc_object *segment_make(const void *request)
     s->creator_pid = process_current()->pid;
     s->change_time = now();
     (void)format(name, sizeof name, "SYSV%08x", (unsigned)r->key);
-    struct shmem_request shmem = {.name = name, .size = r->size, .mode = 0777, .numbered = true, .ops = &segment_ops};
+    struct shmem_request shmem = {.name = name, .size = r->size, .mode = 0777, .numbered = true, .reserve = r->reserve, .ops = &segment_ops};
     if (shmem_create(&shmem, &s->file)) {
         mem_free(s);
         return NULL;
@@ -158,7 +159,7 @@ static const struct ipc_type segment_type = {
 
 long sys_shmget(const struct syscall_args *args)
 {
-    struct get_request r = {.key = (int32_t)args->a[0], .size = args->a[1]};
+    struct get_request r = {.key = (int32_t)args->a[0], .size = args->a[1], .reserve = !(args->a[2] & SHM_NORESERVE)};
     int flags = (int)args->a[2], unfit = 0;
 
     if (r.size < SHMMIN || r.size > SHMMAX || r.size > INT64_MAX)

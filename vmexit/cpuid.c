@@ -171,6 +171,7 @@ static void add_hypervisor(struct cpuid_table *t)
     row_add(t, LEAF_FREQUENCY, NO_SUBLEAF, (struct cpuid_regs){khz, khz, 0, 0});
     row_add(t, CAPTURE_CPUID_LEAF, NO_SUBLEAF,
             (struct cpuid_regs){CAPTURE_VERSION, CAPTURE_SIGNATURE_EBX, CAPTURE_SIGNATURE_ECX, CAPTURE_SIGNATURE_EDX});
+    row_add(t, FEATURES_CPUID_LEAF, NO_SUBLEAF, (struct cpuid_regs){FEATURE_FRESH_ZERO, 0, 0, 0}); /* hv/ept.c */
 }
 
 static void add_extended(struct cpuid_table *t)

@@ -23,6 +23,14 @@ struct page {
 
 struct page *page_alloc(unsigned order) must_check; /* refs = 1; contents undefined */
 struct page *page_alloc_zero(void) must_check;      /* one page, zeroed */
+/* For the memory of programs: the same, but the last pages are left to the kernel. */
+struct page *page_alloc_user(unsigned order) must_check;
+struct page *page_alloc_user_zero(void) must_check;
+void page_free_zeroed(struct page *p); /* a single page with one reference that is all zeros again */
+/* A block with one reference becomes as many single pages, each with one. */
+void page_split(struct page *p);
+bool memory_is_low(void); /* what programs may use is all but gone */
+uint64_t memory_total_pages(void); /* usable RAM */
 /*
  * Make a reserved page (of the initrd) an ordinary one with refs = 1: whoever drops the last reference gives it to the
  * allocator.  Once per page.

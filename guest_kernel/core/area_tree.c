@@ -79,11 +79,12 @@ void area_remove(struct area_tree *t, struct area *a)
     RB_REMOVE(area_tree, t, a);
 }
 
-uint64_t area_find_gap(struct area_tree *t, uint64_t size, uint64_t low, uint64_t high)
+uint64_t area_find_gap(struct area_tree *t, uint64_t size, uint64_t low, uint64_t high, uint64_t *largest)
 {
     struct area *above = area_from(t, high);
     struct area *below = above ? area_previous(above) : RB_MAX(area_tree, t);
 
+    *largest = 0;
     if (above)
         high = MIN(high, area_reach(above));
     for (;;) {
@@ -91,6 +92,8 @@ uint64_t area_find_gap(struct area_tree *t, uint64_t size, uint64_t low, uint64_
 
         if (high >= bottom && high - bottom >= size)
             return high - size;
+        if (high > bottom)
+            *largest = MAX(*largest, high - bottom);
         if (!below || below->start <= low)
             return 0;
         high = MIN(high, area_reach(below));

@@ -23,8 +23,8 @@ void area_remove(struct area_tree *t, struct area *a);
 bool area_overlaps(struct area_tree *t, uint64_t start, uint64_t end);
 /* The same, with the gap below areas that grow down counted as theirs. */
 bool area_overlaps_with_gaps(struct area_tree *t, uint64_t start, uint64_t end);
-/* Highest free place of `size` bytes within [low, high): its address, 0: none. */
-uint64_t area_find_gap(struct area_tree *t, uint64_t size, uint64_t low, uint64_t high);
+/* Highest free place of `size` bytes within [low, high): its address, 0: none.  *largest: the largest one passed over. */
+uint64_t area_find_gap(struct area_tree *t, uint64_t size, uint64_t low, uint64_t high, uint64_t *largest);
 /* Could b, which begins where a ends, be part of a? */
 bool area_can_join(const struct area *a, const struct area *b);
 

@@ -5,12 +5,14 @@
  */
 #include "guest_kernel/core/memory_map.h"
 
+#include "abi/capture.h"
 #include "guest_kernel/core/layout.h"
 #include "guest_kernel/core/pages.h"
 #include "guest_kernel/core/paging.h"
 #include "guest_kernel/core/smp.h"
 #include "lib/log.h"
 #include "lib/pvh.h"
+#include "lib/x86.h"
 
 #define E820_RAM 1
 #define MEMORY_MIN MiB(4)
@@ -111,6 +113,18 @@ static void ranges_give(uint64_t from, uint64_t to)
     }
 }
 
+/* Does the machine promise that what was never touched is zero?  Only our own hypervisor says so. */
+static bool fresh_is_zero(void)
+{
+    if (!(cpuid_count(1, 0).ecx & BIT(31)))
+        return false;
+    struct cpuid_regs r = cpuid_count(CAPTURE_CPUID_LEAF, 0);
+
+    if (r.ebx != CAPTURE_SIGNATURE_EBX || r.ecx != CAPTURE_SIGNATURE_ECX || r.edx != CAPTURE_SIGNATURE_EDX)
+        return false;
+    return cpuid_count(FEATURES_CPUID_LEAF, 0).eax & FEATURE_FRESH_ZERO;
+}
+
 uint64_t memory_map_start(uint64_t initrd_phys, uint64_t initrd_size)
 {
     range_reserve(IMAGE_PHYS, (uintptr_t)image_end - KERNEL_BASE);
@@ -123,7 +137,7 @@ uint64_t memory_map_start(uint64_t initrd_phys, uint64_t initrd_size)
 
     if (!paging_map_direct(array, array + (ram_top >> PAGE_SHIFT) * sizeof(struct page)))
         panic("boot: cannot map the page array");
-    pages_init(phys_to_virt(array));
+    pages_init(phys_to_virt(array), fresh_is_zero());
     pages_add_reserved(ALIGN_UP(initrd_size, PAGE_SIZE) >> PAGE_SHIFT);
     ranges_give(0, GiB(4));
     ranges_give(GiB(4), UINT64_MAX); /* tables for these come from what was given before */

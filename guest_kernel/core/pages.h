@@ -14,7 +14,7 @@
 #define PAGE_FLAG_SLAB BIT(1)
 
 /* The array of struct page, indexed by page frame number; not initialised: entries are as their pages are carved. */
-void pages_init(struct page *map);
+void pages_init(struct page *map, bool fresh_is_zero); /* are pages zero that were never touched? */
 /* Give the usable range [start, end), page aligned, to the allocator; ascending order. */
 void pages_add_range(uint64_t start, uint64_t end);
 /* Count reserved pages that may be adopted as RAM in the statistics. */

@@ -32,7 +32,6 @@ void space_init(void)
 
 struct page *zero_page_get(void)
 {
-    page_get(zero_page);
     return zero_page;
 }
 
@@ -42,8 +41,7 @@ struct space *space_create(void)
 
     if (!s)
         return NULL;
-    s->root = page_table_create();
-    if (!s->root) {
+    if (!page_table_create(&s->pages)) {
         slab_free(space_cache, s);
         return NULL;
     }
@@ -51,6 +49,7 @@ struct space *space_create(void)
     mutex_init(&s->lock);
     RB_INIT(&s->areas);
     s->layout.mmap_top = USER_END - GiB(1); /* execve says better */
+    s->search_top = USER_END;
     mutex_lock(&spaces_lock);
     LIST_INSERT_HEAD(&all_spaces, s, all_link);
     mutex_unlock(&spaces_lock);
@@ -74,7 +73,7 @@ void space_load(struct space *s)
     if (s)
         __atomic_fetch_or(&s->cpus, BIT(c->index), __ATOMIC_SEQ_CST);
     c->loaded_space = s;
-    cr3_write(s ? virt_to_phys(s->root) : paging_kernel_root());
+    cr3_write(s ? virt_to_phys(s->pages.root) : paging_kernel_root());
     if (old) /* release: pairs with the assertion in space_put() */
         __atomic_fetch_and(&old->cpus, ~BIT(c->index), __ATOMIC_RELEASE);
 }
@@ -91,7 +90,7 @@ void space_put(struct space *s)
         panic("space: an area reaches beyond user space");
     space_unlock(s);
     assert(!__atomic_load_n(&s->cpus, __ATOMIC_ACQUIRE)); /* who runs on it has a reference */
-    page_table_destroy(s->root);
+    page_table_destroy(&s->pages);
     space_release(s);
 }
 
@@ -160,12 +159,28 @@ void space_unlock(struct space *s)
     }
 }
 
+int space_split_large(struct space *s, uint64_t address)
+{
+    if (likely(!s->large_pages) || IS_ALIGNED(address, LARGE_SIZE))
+        return 0;
+    uint64_t *leaf = page_table_find(&s->pages, address);
+
+    if (!leaf || !pte_is_large(*leaf))
+        return 0;
+    if (!page_table_split(&s->pages, leaf))
+        return -ENOMEM;
+    s->large_pages--;
+    return 0;
+}
+
 int space_split(struct space *s, uint64_t address)
 {
     struct area *a = area_at(&s->areas, address);
 
     if (!a || a->start == address)
         return 0;
+    if (space_room(s, 1) || space_split_large(s, address))
+        return -ENOMEM;
     struct area *upper = area_create(a);
 
     if (!upper)
@@ -176,6 +191,7 @@ int space_split(struct space *s, uint64_t address)
     upper->flags &= ~(uint32_t)MAP_GROWSDOWN; /* only the lowest part grows */
     a->end = address;
     area_insert(&s->areas, upper);
+    s->counts.areas++;
     return 0;
 }
 
@@ -187,6 +203,7 @@ void space_join(struct space *s, uint64_t address)
     if (!lower || !area_can_join(lower, upper))
         return;
     area_remove(&s->areas, upper);
+    s->counts.areas--;
     lower->end = upper->end;
     area_bury(s, upper);
 }
@@ -203,8 +220,9 @@ int space_insert(struct space *s, const struct area *model)
         if (!a)
             return -ENOMEM;
         area_insert(&s->areas, a);
+        s->counts.areas++;
     }
-    s->total_pages += (model->end - model->start) >> PAGE_SHIFT;
+    space_account(s, model, (int64_t)area_pages(model));
     space_join(s, model->end);
     return 0;
 }
@@ -212,38 +230,43 @@ int space_insert(struct space *s, const struct area *model)
 struct drop_walk {
     struct page_walk walk;
     struct tlb_gather gather;
-    uint64_t dropped;
+    struct space *space;
+    bool keep_own;
 };
 
 static void drop_leaf(struct page_walk *w, uint64_t va, uint64_t *entry)
 {
     struct drop_walk *d = container_of(w, struct drop_walk, walk);
-    struct page *p = pte_page(*entry);
+    uint64_t value = *entry;
+    struct page *p = pte_page(value);
 
+    if (unlikely(d->keep_own && (value & PTE_OWN)))
+        return;
     *entry = 0;
-    d->dropped++;
     tlb_gather_note(&d->gather, va);
+    if (unlikely(pte_is_large(value))) {
+        tlb_gather_note(&d->gather, va + LARGE_SIZE - PAGE_SIZE);
+        d->space->large_pages--;
+    }
+    if (p == zero_page)
+        return;
+    space_count_pages(d->space, value, -(int64_t)pte_pages(value));
     tlb_gather_add(&d->gather, p);
 }
 
 static void drop_table(struct page_walk *w, struct page *table)
 {
-    struct drop_walk *d = container_of(w, struct drop_walk, walk);
-
-    /* A flush of everything: upper levels are cached too. */
-    tlb_gather_note(&d->gather, 0);
-    tlb_gather_note(&d->gather, USER_END - PAGE_SIZE);
-    tlb_gather_add(&d->gather, table);
+    tlb_gather_add_table(&container_of(w, struct drop_walk, walk)->gather, table);
 }
 
-void space_drop_pages(struct space *s, uint64_t start, uint64_t end)
+void space_drop_pages(struct space *s, uint64_t start, uint64_t end, bool keep_own)
 {
-    struct drop_walk d = {.walk = {drop_leaf, drop_table}};
+    struct drop_walk d = {.walk = {drop_leaf, drop_table}, .space = s, .keep_own = keep_own};
 
+    s->counts.peak_resident = MAX(s->counts.peak_resident, space_resident(&s->counts));
     tlb_gather_init(&d.gather, s);
-    page_table_walk(s->root, start, end, &d.walk);
+    page_table_walk(&s->pages, start, end, &d.walk);
     tlb_gather_finish(&d.gather);
-    s->resident_pages -= d.dropped;
 }
 
 int space_clear(struct space *s, uint64_t start, uint64_t end)
@@ -256,13 +279,30 @@ int space_clear(struct space *s, uint64_t start, uint64_t end)
     while (a && a->start < end) {
         struct area *next = area_next(a);
 
-        space_drop_pages(s, a->start, a->end); /* area by area: between them there is nothing to walk over */
-        s->total_pages -= (a->end - a->start) >> PAGE_SHIFT;
+        space_drop_pages(s, a->start, a->end, false); /* area by area: between them there is nothing to walk over */
+        space_account(s, a, -(int64_t)area_pages(a));
+        if (a->flags & SPACE_MAP_CHARGED)
+            commit_adjust(-(int64_t)area_pages(a));
         area_remove(&s->areas, a);
+        s->counts.areas--;
         area_bury(s, a);
         a = next;
     }
+    s->search_top = MAX(s->search_top, a ? a->start : USER_END); /* a gap ends there, of some length */
     return 0;
+}
+
+uint64_t space_find_place(struct space *s, uint64_t size)
+{
+    bool known = size > s->search_passed; /* nothing above search_top will do */
+    uint64_t top = known ? MIN(s->search_top, s->layout.mmap_top) : s->layout.mmap_top;
+    uint64_t passed, at = area_find_gap(&s->areas, size, SPACE_MIN_ADDRESS, top, &passed);
+
+    if (known && at) {
+        s->search_top = at;
+        s->search_passed = MAX(s->search_passed, passed);
+    }
+    return at ? at : area_find_gap(&s->areas, size, s->layout.mmap_top, USER_END, &passed);
 }
 
 bool space_is_mapped(struct space *s, uint64_t start, uint64_t end)
@@ -282,20 +322,49 @@ bool space_is_mapped(struct space *s, uint64_t start, uint64_t end)
 struct clone_walk {
     struct page_walk walk;
     struct tlb_gather *gather; /* of the parent: its entries lose write permission */
-    struct space *child;
+    struct space *parent, *child;
+    uint64_t *table; /* the child's for `slot`, 2 MiB; NULL: none yet */
+    uint64_t slot;
     bool shared;
     bool failed;
 };
 
+/* The child's leaf for va; NULL: no memory. */
+static uint64_t *clone_place(struct clone_walk *c, uint64_t va)
+{
+    if (unlikely(!c->table || c->slot != va / LARGE_SIZE)) {
+        uint64_t *directory = page_table_directory(&c->child->pages, va);
+
+        c->table = directory ? page_table_leaf(&c->child->pages, directory, ALIGN_DOWN(va, LARGE_SIZE)) : NULL;
+        c->slot = va / LARGE_SIZE;
+    }
+    return c->table ? &c->table[TABLE_INDEX(va, 0)] : NULL;
+}
+
+/* A large page belongs to one space: it becomes small ones, which are shared as all others. */
+static void clone_large(struct clone_walk *c, uint64_t va, uint64_t *entry)
+{
+    if (!page_table_split(&c->parent->pages, entry)) {
+        c->failed = true;
+        return;
+    }
+    c->parent->large_pages--;
+    page_table_walk(&c->parent->pages, va, va + LARGE_SIZE, &c->walk);
+}
+
 static void clone_leaf(struct page_walk *w, uint64_t va, uint64_t *entry)
 {
     struct clone_walk *c = container_of(w, struct clone_walk, walk);
-    uint64_t *to;
 
-    if (c->failed)
+    if (unlikely(c->failed))
         return;
-    to = page_table_make(c->child->root, va);
-    if (!to) {
+    if (unlikely(pte_is_large(*entry))) {
+        clone_large(c, va, entry);
+        return;
+    }
+    uint64_t *to = clone_place(c, va);
+
+    if (unlikely(!to)) {
         c->failed = true;
         return;
     }
@@ -303,9 +372,11 @@ static void clone_leaf(struct page_walk *w, uint64_t va, uint64_t *entry)
         *entry &= ~PTE_WRITE;
         tlb_gather_note(c->gather, va);
     }
-    page_get(pte_page(*entry));
     page_table_set(to, *entry);
-    c->child->resident_pages++;
+    if (pte_page(*entry) == zero_page)
+        return;
+    page_get(pte_page(*entry));
+    space_count_pages(c->child, *entry, 1);
 }
 
 static bool clone_area(struct space *s, struct space *child, const struct area *a, struct tlb_gather *gather)
@@ -313,21 +384,29 @@ static bool clone_area(struct space *s, struct space *child, const struct area *
     struct clone_walk c = {
         .walk = {.leaf = clone_leaf},
         .gather = gather,
+        .parent = s,
         .child = child,
         .shared = a->flags & MAP_SHARED,
     };
 
     if (a->flags & SPACE_MAP_NO_FORK)
         return true;
+    if ((a->flags & SPACE_MAP_CHARGED) && !commit_charge(area_pages(a), s->counts.total))
+        return false;
     struct area *copy = area_create(a);
 
-    if (!copy)
+    if (!copy) {
+        if (a->flags & SPACE_MAP_CHARGED)
+            commit_adjust(-(int64_t)area_pages(a));
         return false;
+    }
+    copy->flags &= ~(MAP_LOCKED | SPACE_MAP_ON_FAULT); /* locks are not inherited (mlock(2)) */
     area_insert(&child->areas, copy);
-    child->total_pages += (a->end - a->start) >> PAGE_SHIFT;
+    child->counts.areas++;
+    space_account(child, copy, (int64_t)area_pages(copy));
     if (a->flags & SPACE_MAP_WIPE_ON_FORK)
         return true;
-    page_table_walk(s->root, a->start, a->end, &c.walk);
+    page_table_walk(&s->pages, a->start, a->end, &c.walk);
     return !c.failed;
 }
 
@@ -343,6 +422,9 @@ struct space *space_clone(struct space *s)
     tlb_gather_init(&gather, s);
     mutex_lock(&s->lock);
     child->layout = s->layout;
+    child->no_large = s->no_large;
+    child->search_top = s->search_top;
+    child->search_passed = s->search_passed;
     for (a = area_from(&s->areas, 0); a && ok; a = area_next(a))
         ok = clone_area(s, child, a, &gather);
     tlb_gather_finish(&gather); /* once for all areas: what threads write until here, they wrote before the fork */
@@ -353,29 +435,29 @@ struct space *space_clone(struct space *s)
     return NULL;
 }
 
-void space_zap_file(struct space *s, struct space_file *f, uint64_t first, uint64_t last)
+static void zap_file(struct space *s, struct space_file *f, uint64_t first, uint64_t last, bool with_copies)
 {
     struct area *a;
 
     mutex_lock(&s->lock);
     for (a = area_from(&s->areas, 0); a; a = area_next(a)) {
         uint64_t area_first = a->file_offset >> PAGE_SHIFT;
-        uint64_t area_last = area_first + ((a->end - a->start) >> PAGE_SHIFT) - 1;
+        uint64_t area_last = area_first + area_pages(a) - 1;
         uint64_t from = MAX(first, area_first), to = MIN(last, area_last);
 
         if (a->file == f && from <= to)
             space_drop_pages(s, a->start + ((from - area_first) << PAGE_SHIFT),
-                             a->start + ((to - area_first + 1) << PAGE_SHIFT));
+                             a->start + ((to - area_first + 1) << PAGE_SHIFT), !with_copies);
     }
     space_unlock(s);
 }
 
-void space_zap_file_everywhere(struct space_file *f, uint64_t first, uint64_t last)
+void space_zap_file_everywhere(struct space_file *f, uint64_t first, uint64_t last, bool with_copies)
 {
     struct space *s;
 
     mutex_lock(&spaces_lock);
     LIST_FOREACH(s, &all_spaces, all_link)
-        space_zap_file(s, f, first, last);
+        zap_file(s, f, first, last, with_copies);
     mutex_unlock(&spaces_lock);
 }

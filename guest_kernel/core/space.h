@@ -27,6 +27,11 @@ struct space_file_ops {
      * -ERANGE when the page lies wholly past the end of the file (SIGBUS).  Bytes past the end within it are zero.
      */
     int (*get_page)(struct space_file *f, uint64_t index, struct page **out);
+    /*
+     * Those of the n pages from `index` on that are in memory and within the file, each with a reference; others NULL.
+     * May be NULL: nobody knows.
+     */
+    void (*get_cached)(struct space_file *f, uint64_t index, unsigned n, struct page **out);
     /* Path for /proc/PID/maps; bytes written, NUL included, or -errno. */
     int (*path)(struct space_file *f, char *buf, size_t size);
     /* Device and inode number for /proc/PID/maps. */
@@ -35,6 +40,7 @@ struct space_file_ops {
 
 struct space_file {
     const struct space_file_ops *ops;
+    bool shmem; /* its pages count as shared memory, not as a file's */
 };
 
 struct area { /* [start, end), guarded by its space's lock */
@@ -48,9 +54,20 @@ struct area { /* [start, end), guarded by its space's lock */
     struct area *dead_next;
 };
 
-struct space_counts { /* pages */
-    uint64_t total, resident, data, stack, text;
+struct space_counts { /* pages but for `areas`; Linux's names of them in /proc/PID/status are behind */
+    uint64_t total, peak_total; /* VmSize, VmPeak */
+    uint64_t resident[3];       /* RssFile, RssAnon, RssShmem */
+    uint64_t peak_resident;     /* VmHWM */
+    uint64_t locked;            /* VmLck */
+    uint64_t data, stack, exec; /* VmData, VmStk, VmExe and VmLib */
+    uint64_t tables;            /* VmPTE */
+    uint32_t areas;
 };
+
+static inline uint64_t space_resident(const struct space_counts *c)
+{
+    return c->resident[0] + c->resident[1] + c->resident[2];
+}
 
 struct space;
 
@@ -67,13 +84,23 @@ bool space_get_live(struct space *s) must_check;
 /* For fork: same areas, private pages shared copy-on-write.  NULL: no memory, nothing changed. */
 struct space *space_clone(struct space *s) must_check;
 
-/* In the flags of space_map(): a mapping that may never become writable, executable (as its file is open or mounted). */
+/*
+ * Flags of areas, beside MAP_SHARED or MAP_PRIVATE, MAP_GROWSDOWN, MAP_LOCKED and MAP_NORESERVE.  The first two are given
+ * to space_map(): a mapping that may never become writable, executable (as its file is open or mounted).
+ */
 #define SPACE_MAP_NO_WRITE 0x80000000u
-#define SPACE_MAP_NO_EXEC 0x10000000u
-/* Set by space_advise() in the flags of areas: fork leaves the area out, or leaves its contents out. */
-#define SPACE_MAP_NO_FORK 0x40000000u
-#define SPACE_MAP_WIPE_ON_FORK 0x20000000u
-#define SPACE_MAP_OWN_FLAGS 0xffe00000u /* all of these and more to come; MAP_HUGE_SHIFT's bits among them */
+#define SPACE_MAP_NO_EXEC 0x40000000u
+#define SPACE_MAP_CHARGED 0x20000000u /* memory is promised for it (space_charge) */
+#define SPACE_MAP_ON_FAULT 0x10000000u /* with MAP_LOCKED: locked as it is touched */
+/* Set and cleared by space_advise(), as madvise(2) has them. */
+#define SPACE_MAP_NO_FORK 0x08000000u
+#define SPACE_MAP_WIPE_ON_FORK 0x04000000u
+#define SPACE_MAP_NO_DUMP 0x02000000u
+#define SPACE_MAP_LARGE 0x01000000u
+#define SPACE_MAP_NO_LARGE 0x00800000u
+#define SPACE_MAP_RANDOM 0x00400000u
+#define SPACE_MAP_SEQUENTIAL 0x00200000u
+#define SPACE_MAP_OWN_FLAGS 0xffe00000u /* all of these; MAP_HUGE_SHIFT's bits are among them */
 
 /* The calls.  All take addresses of the given space; negative errno as Linux has it. */
 long space_map(struct space *s, uint64_t address, uint64_t length, uint32_t prot, uint32_t flags,
@@ -118,27 +145,65 @@ uint64_t space_dump_size(struct space *s, const struct area *a, uint32_t filter)
 bool space_dump_page(struct space *s, uint64_t va, void *page); /* a copy; false: nobody has touched it, or it cannot be had */
 size_t space_access(struct space *s, uint64_t address, void *buffer, size_t n, unsigned how);
 
-/* The page that all reads of untouched anonymous memory share; counted. */
+/* The page that all reads of untouched anonymous memory share.  References on it are not counted. */
 struct page *zero_page_get(void);
 
 void space_counts(struct space *s, struct space_counts *out);
 /* Call fn for each area in order with the lock held; stops when it returns false. */
 void space_for_each(struct space *s, bool (*fn)(const struct area *a, void *context), void *context);
-/* How a file's pages beyond a new, smaller size leave all mappings: pages [first, last] of f in s. */
-void space_zap_file(struct space *s, struct space_file *f, uint64_t first, uint64_t last);
-/* The same in every address space: truncation of a file that may be mapped.  Sleeps. */
-void space_zap_file_everywhere(struct space_file *f, uint64_t first, uint64_t last);
+/*
+ * Pages [first, last] of a file leave every mapping in every address space: with the private copies made of them
+ * (truncation), or without (a hole).  Sleeps.
+ */
+void space_zap_file_everywhere(struct space_file *f, uint64_t first, uint64_t last, bool with_copies);
 
-/* madvise(MADV_DONTNEED), mlock and MAP_POPULATE, mincore: 0 or -errno as those calls have them; page aligned. */
-long space_discard(struct space *s, uint64_t address, uint64_t length);
-/* Change flags of what is mapped there; wiping is for private anonymous memory, else -EINVAL. */
-long space_advise(struct space *s, uint64_t address, uint64_t length, uint32_t set, uint32_t clear);
-long space_populate(struct space *s, uint64_t address, uint64_t length);
-long space_residence(struct space *s, uint64_t address, uint64_t length, uint8_t *present); /* a byte per page */
-/* mlockall: make all pages present now; and those of later mappings. */
-long space_populate_all(struct space *s);
-void space_populate_future(struct space *s, bool on);
+/*
+ * The advisory calls (space_advise.c); the range is page aligned, an empty one is fine.  0 or -errno as the calls have
+ * them; -ENOMEM also where something in the range is not mapped, after the rest has been done.
+ */
+struct space_advice {
+    uint32_t set, clear; /* flags of areas */
+    /* Refuses an area (-errno: nothing more is done) or lets it pass (0); NULL: all pass. */
+    int (*check)(const struct area *a);
+    enum { ADVICE_FLAGS, ADVICE_DROP, ADVICE_LOCK } what; /* ADVICE_DROP: pages go, ADVICE_LOCK: counts locked pages */
+};
+long space_advise(struct space *s, uint64_t address, uint64_t length, const struct space_advice *advice);
+/* The areas of the whole space: mlockall. */
+void space_advise_all(struct space *s, const struct space_advice *advice);
+/* Make pages present.  -ENOMEM: not mapped, or no memory; -EFAULT: no access, or past the end of a file; -EINTR. */
+enum populate { POPULATE_AS_MAPPED, POPULATE_READ, POPULATE_WRITE };
+long space_populate(struct space *s, uint64_t address, uint64_t length, enum populate how);
+void space_populate_all(struct space *s); /* as far as it goes */
+/* madvise(MADV_COLLAPSE): make what can be large pages of it ones.  0, -EINVAL, -ENOMEM. */
+long space_collapse(struct space *s, uint64_t address, uint64_t length);
+/* A copy of the first area that ends behind the address, with a reference to its file; false: there is none. */
+bool space_area_copy(struct space *s, uint64_t address, struct area *out) must_check;
+long space_residence(struct space *s, uint64_t address, uint64_t length, uint8_t *present); /* mincore(2): a byte a page; pages up to a hole */
+/* mlock(2): may this range be locked, by RLIMIT_MEMLOCK?  And the whole space, or what will come to it? */
+bool space_lock_allowed(struct space *s, uint64_t address, uint64_t length);
+bool space_lock_all_allowed(struct space *s);
+void space_lock_future(struct space *s, uint32_t flags); /* 0, MAP_LOCKED, also SPACE_MAP_ON_FAULT */
 /* 0 when all of it is mapped, else -ENOMEM. */
 long space_check_mapped(struct space *s, uint64_t address, uint64_t length);
+
+/* prctl(PR_SET_THP_DISABLE). */
+bool space_large_is_off(struct space *s);
+void space_large_off(struct space *s, bool off);
+
+/* Settings of /proc/sys/vm and /sys/kernel/mm; atomic. */
+struct memory_settings {
+    int overcommit, overcommit_ratio;
+    int max_map_count;
+    int large; /* transparent huge pages: one of the next */
+};
+enum { LARGE_NEVER, LARGE_MADVISE, LARGE_ALWAYS };
+extern struct memory_settings memory_settings;
+
+/* Pages that were promised to programs (Committed_AS), and how many may be with overcommit_memory 2. */
+uint64_t commit_pages(void);
+uint64_t commit_limit(void);
+/* Promise more; false: refused.  `already`: pages that the one who asks has mapped. */
+bool commit_charge(uint64_t pages, uint64_t already) must_check;
+void commit_adjust(int64_t pages); /* without asking: given back, or pages of files in memory */
 
 #endif

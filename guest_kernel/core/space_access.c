@@ -1,5 +1,5 @@
 /*
- * Looking at an address space from outside, and the advisory calls.
+ * Looking at an address space from outside.
  */
 #include <asm-generic/errno.h>
 
@@ -23,7 +23,7 @@ static char *page_access(struct space *s, uint64_t va, unsigned how)
 
     if (!a || !is_accessible(a, how) || space_resolve(s, a, va, how & SPACE_WRITE))
         return NULL;
-    return page_address(pte_page(*page_table_find(s->root, va)));
+    return page_table_address(page_table_find(&s->pages, va), ALIGN_DOWN(va, PAGE_SIZE));
 }
 
 size_t space_access(struct space *s, uint64_t address, void *buffer, size_t n, unsigned how)
@@ -135,169 +135,4 @@ void space_for_each(struct space *s, bool (*fn)(const struct area *a, void *cont
         if (!fn(a, context))
             break;
     space_unlock(s);
-}
-
-void space_counts(struct space *s, struct space_counts *out)
-{
-    struct area *a;
-
-    mutex_lock(&s->lock);
-    *out = (struct space_counts){.total = s->total_pages, .resident = s->resident_pages};
-    for (a = area_from(&s->areas, 0); a; a = area_next(a)) {
-        uint64_t pages = (a->end - a->start) >> PAGE_SHIFT;
-
-        if (a->flags & MAP_GROWSDOWN)
-            out->stack += pages;
-        else if ((a->prot & PROT_WRITE) && !(a->flags & MAP_SHARED))
-            out->data += pages;
-        else if ((a->prot & PROT_EXEC) && a->file)
-            out->text += pages;
-    }
-    space_unlock(s);
-}
-
-static bool range_end(uint64_t address, uint64_t length, uint64_t *end)
-{
-    *end = address + ALIGN_UP(length, PAGE_SIZE);
-    return ALIGN_UP(length, PAGE_SIZE) >= length && *end >= address && *end <= USER_END;
-}
-
-long space_check_mapped(struct space *s, uint64_t address, uint64_t length)
-{
-    uint64_t end;
-
-    if (!range_end(address, length, &end))
-        return -ENOMEM;
-    if (address == end)
-        return 0;
-    mutex_lock(&s->lock);
-    bool mapped = space_is_mapped(s, address, end);
-
-    space_unlock(s);
-    return mapped ? 0 : -ENOMEM;
-}
-
-long space_discard(struct space *s, uint64_t address, uint64_t length)
-{
-    uint64_t end;
-
-    if (!range_end(address, length, &end))
-        return -ENOMEM;
-    if (address == end)
-        return 0;
-    mutex_lock(&s->lock);
-    long result = space_is_mapped(s, address, end) ? 0 : -ENOMEM;
-
-    space_drop_pages(s, address, end); /* the mapped parts, even when there are holes */
-    space_unlock(s);
-    return result;
-}
-
-static long advise_locked(struct space *s, uint64_t start, uint64_t end, uint32_t set, uint32_t clear)
-{
-    for (uint64_t at = start; at < end;) {
-        struct area *a = area_at(&s->areas, at);
-
-        if (!a)
-            return -ENOMEM;
-        if ((set & SPACE_MAP_WIPE_ON_FORK) && (a->file || (a->flags & MAP_SHARED)))
-            return -EINVAL;
-        if (space_split(s, MIN(a->end, end)) || space_split(s, at))
-            return -ENOMEM;
-        a = area_at(&s->areas, at);
-        a->flags = (a->flags & ~clear) | set;
-        uint64_t next = a->end;
-
-        space_join(s, at);
-        at = next;
-    }
-    space_join(s, end);
-    return 0;
-}
-
-long space_advise(struct space *s, uint64_t address, uint64_t length, uint32_t set, uint32_t clear)
-{
-    uint64_t end;
-
-    if (!range_end(address, length, &end))
-        return -ENOMEM;
-    mutex_lock(&s->lock);
-    long result = advise_locked(s, address, end, set, clear);
-
-    space_unlock(s);
-    return result;
-}
-
-static int populate_page(struct space *s, uint64_t va)
-{
-    struct area *a = area_at(&s->areas, va);
-
-    if (!a)
-        return -ENOMEM;
-    if (!(a->prot & (PROT_READ | PROT_WRITE | PROT_EXEC)))
-        return 0;
-    return space_resolve(s, a, va, (a->prot & PROT_WRITE) && !(a->flags & MAP_SHARED));
-}
-
-/* The lock is given up between pages: a large range is long work. */
-long space_populate(struct space *s, uint64_t address, uint64_t length)
-{
-    uint64_t end;
-
-    if (!range_end(address, length, &end))
-        return -ENOMEM;
-    for (uint64_t va = address; va < end; va += PAGE_SIZE) {
-        mutex_lock(&s->lock);
-        int error = populate_page(s, va);
-
-        space_unlock(s);
-        if (error)
-            return -ENOMEM;
-        task_relax();
-    }
-    return 0;
-}
-
-long space_populate_all(struct space *s)
-{
-    uint64_t at = 0;
-
-    for (;;) {
-        mutex_lock(&s->lock);
-        struct area *a = area_from(&s->areas, at);
-        uint64_t start = a ? MAX(a->start, at) : 0, end = a ? a->end : 0;
-
-        space_unlock(s);
-        if (!a)
-            return 0;
-        if (space_populate(s, start, end - start))
-            return -ENOMEM;
-        at = end;
-    }
-}
-
-void space_populate_future(struct space *s, bool on)
-{
-    mutex_lock(&s->lock);
-    s->populate_new = on;
-    space_unlock(s);
-}
-
-long space_residence(struct space *s, uint64_t address, uint64_t length, uint8_t *present)
-{
-    uint64_t end;
-    size_t n = 0;
-
-    if (!range_end(address, length, &end))
-        return -ENOMEM;
-    mutex_lock(&s->lock);
-    long result = address == end || space_is_mapped(s, address, end) ? 0 : -ENOMEM;
-
-    for (uint64_t va = address; va < end && !result; va += PAGE_SIZE) {
-        uint64_t *entry = page_table_find(s->root, va);
-
-        present[n++] = entry && pte_has_page(*entry);
-    }
-    space_unlock(s);
-    return result;
 }

@@ -7,8 +7,7 @@
 #include "guest_kernel/core/space_inner.h"
 #include "guest_kernel/core/task.h"
 
-/* [address, address + length) made of whole pages; false: not a range of user space. */
-static bool range_of(uint64_t address, uint64_t length, uint64_t *end)
+bool space_range(uint64_t address, uint64_t length, uint64_t *end)
 {
     uint64_t size = ALIGN_UP(length, PAGE_SIZE);
 
@@ -18,14 +17,11 @@ static bool range_of(uint64_t address, uint64_t length, uint64_t *end)
     return true;
 }
 
-static bool within_limit(const struct space *s, uint64_t size)
-{
-    return s->total_pages + (size >> PAGE_SHIFT) <= task_limit(RLIMIT_AS) >> PAGE_SHIFT;
-}
-
 /* Where a mapping goes: its address or -errno. */
 static long map_place(struct space *s, uint64_t address, uint64_t size, uint32_t flags)
 {
+    uint64_t passed;
+
     if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
         if (!IS_ALIGNED(address, PAGE_SIZE))
             return -EINVAL;
@@ -44,31 +40,56 @@ static long map_place(struct space *s, uint64_t address, uint64_t size, uint32_t
         !area_overlaps_with_gaps(&s->areas, address, address + size))
         return (long)address;
     if (flags & MAP_32BIT) {
-        address = area_find_gap(&s->areas, size, GiB(1), GiB(2)); /* where Linux puts them */
+        address = area_find_gap(&s->areas, size, GiB(1), GiB(2), &passed); /* where Linux puts them */
         return address ? (long)address : -ENOMEM;
     }
-    address = area_find_gap(&s->areas, size, SPACE_MIN_ADDRESS, s->layout.mmap_top);
-    if (!address)
-        address = area_find_gap(&s->areas, size, s->layout.mmap_top, USER_END);
+    address = space_find_place(s, size);
     return address ? (long)address : -ENOMEM;
 }
 
+/* Pages of [start, end) that are mapped. */
+static uint64_t pages_mapped(struct space *s, uint64_t start, uint64_t end)
+{
+    uint64_t pages = 0;
+
+    for (struct area *a = area_from(&s->areas, start); a && a->start < end; a = area_next(a))
+        pages += (MIN(a->end, end) - MAX(a->start, start)) >> PAGE_SHIFT;
+    return pages;
+}
+
+/* What is in the way of MAP_FIXED is gone before memory is found to be short, as on Linux. */
 static long map_locked(struct space *s, struct area *model, uint64_t size, uint32_t flags)
 {
+    uint64_t pages = size >> PAGE_SHIFT, replaced = 0;
+
+    if (space_room(s, 0))
+        return -ENOMEM;
     long at = map_place(s, model->start, size, flags);
 
     if (at < 0)
         return at;
-    if (!within_limit(s, size))
-        return -ENOMEM;
+    if ((flags & MAP_LOCKED) && !task_limit(RLIMIT_MEMLOCK) && task_current()->cred.euid)
+        return -EPERM;
+    if ((model->flags & MAP_LOCKED) && !space_may_lock(s, pages))
+        return -EAGAIN;
     model->start = (uint64_t)at;
     model->end = model->start + size;
-    if ((flags & MAP_FIXED) && space_clear(s, model->start, model->end))
+    if (flags & MAP_FIXED)
+        replaced = pages_mapped(s, model->start, model->end);
+    if (space_admit(s, model, pages - replaced))
+        return -ENOMEM;
+    if (replaced && space_clear(s, model->start, model->end))
+        return -ENOMEM;
+    if (space_charge(s, model, pages))
         return -ENOMEM;
     int error = space_insert(s, model);
 
+    if (error && (model->flags & SPACE_MAP_CHARGED))
+        commit_adjust(-(int64_t)pages);
     return error ? error : at;
 }
+
+#define AREA_FLAGS (MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | SPACE_MAP_NO_WRITE | SPACE_MAP_NO_EXEC)
 
 long space_map(struct space *s, uint64_t address, uint64_t length, uint32_t prot, uint32_t flags,
                struct space_file *file, uint64_t offset)
@@ -85,18 +106,20 @@ long space_map(struct space *s, uint64_t address, uint64_t length, uint32_t prot
     struct area model = {
         .start = address,
         .prot = prot & (PROT_READ | PROT_WRITE | PROT_EXEC),
-        .flags = (type == MAP_PRIVATE ? MAP_PRIVATE : MAP_SHARED) | (flags & (MAP_GROWSDOWN | SPACE_MAP_NO_WRITE | SPACE_MAP_NO_EXEC)),
+        .flags = (type == MAP_PRIVATE ? MAP_PRIVATE : MAP_SHARED) | (flags & AREA_FLAGS),
         .file = file,
         .file_offset = file ? offset : 0,
     };
 
     mutex_lock(&s->lock);
+    model.flags |= s->new_flags;
     long result = map_locked(s, &model, size, flags);
-    bool populate = s->populate_new || (flags & (MAP_POPULATE | MAP_LOCKED));
 
     space_unlock(s);
-    if (result >= 0 && populate)
-        (void)space_populate(s, (uint64_t)result, size); /* as far as it goes: Linux ignores failures here too */
+    bool populate = model.flags & MAP_LOCKED ? !(model.flags & SPACE_MAP_ON_FAULT)
+                                             : (flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE;
+    if (unlikely(populate) && result >= 0)
+        (void)space_populate(s, (uint64_t)result, size, POPULATE_AS_MAPPED); /* as far as it goes, as on Linux */
     return result;
 }
 
@@ -104,7 +127,7 @@ long space_unmap(struct space *s, uint64_t address, uint64_t length)
 {
     uint64_t end;
 
-    if (!IS_ALIGNED(address, PAGE_SIZE) || !length || !range_of(address, length, &end))
+    if (!IS_ALIGNED(address, PAGE_SIZE) || !length || !space_range(address, length, &end))
         return -EINVAL;
     mutex_lock(&s->lock);
     long result = space_clear(s, address, end);
@@ -157,7 +180,7 @@ struct protect_walk {
 static void protect_leaf(struct page_walk *w, uint64_t va, uint64_t *entry)
 {
     struct protect_walk *p = container_of(w, struct protect_walk, walk);
-    uint64_t keep = PTE_ADDRESS | PTE_DIRTY | (p->keep_write ? PTE_WRITE : 0);
+    uint64_t keep = PTE_ADDRESS | PTE_DIRTY | PTE_OWN | PTE_SHMEM | PTE_LARGE | (p->keep_write ? PTE_WRITE : 0);
 
     *entry = (*entry & keep) | p->flags;
     tlb_gather_note(&p->gather, va);
@@ -170,7 +193,7 @@ static void protect_pages(struct space *s, const struct area *a)
 
     p.keep_write = a->prot & PROT_WRITE;
     tlb_gather_init(&p.gather, s);
-    page_table_walk(s->root, a->start, a->end, &p.walk);
+    page_table_walk(&s->pages, a->start, a->end, &p.walk);
     tlb_gather_finish(&p.gather);
 }
 
@@ -187,6 +210,31 @@ static long protect_start(struct space *s, uint64_t *start)
     return 0;
 }
 
+/* An area, or its part up to `stop`, which is at its start, gets other rights. */
+static long protect_area(struct space *s, struct area *a, uint64_t stop, uint32_t prot)
+{
+    struct area after = *a;
+    uint64_t pages = (stop - a->start) >> PAGE_SHIFT;
+    bool charge = !(a->flags & SPACE_MAP_CHARGED);
+
+    after.prot = prot;
+    if ((prot & ~a->prot & PROT_WRITE) && space_admit(s, &after, pages) && !space_admit(s, a, pages))
+        return -ENOMEM; /* not by the address space, which does not grow: by RLIMIT_DATA */
+    if (charge && space_charge(s, &after, pages))
+        return -ENOMEM;
+    if (space_split(s, stop)) {
+        if (charge && (after.flags & SPACE_MAP_CHARGED))
+            commit_adjust(-(int64_t)pages);
+        return -ENOMEM;
+    }
+    space_account(s, a, -(int64_t)pages);
+    a->prot = prot;
+    a->flags = after.flags;
+    space_account(s, a, (int64_t)pages);
+    protect_pages(s, a);
+    return 0;
+}
+
 static long protect_locked(struct space *s, uint64_t start, uint64_t end, uint32_t prot)
 {
     uint64_t at = start;
@@ -199,12 +247,15 @@ static long protect_locked(struct space *s, uint64_t start, uint64_t end, uint32
         if (((prot & PROT_WRITE) && (a->flags & SPACE_MAP_NO_WRITE)) ||
             ((prot & PROT_EXEC) && (a->flags & SPACE_MAP_NO_EXEC)))
             return -EACCES;
-        uint64_t stop = MIN(a->end, end); /* before the first split moves a->end */
-        if (space_split(s, at) || space_split(s, stop))
+        if (space_split(s, at))
             return -ENOMEM;
         a = area_at(&s->areas, at);
-        a->prot = prot;
-        protect_pages(s, a);
+        if (a->prot != prot) {
+            long error = protect_area(s, a, MIN(a->end, end), prot);
+
+            if (error)
+                return error;
+        }
         uint64_t next = a->end;
 
         space_join(s, at);
@@ -222,7 +273,7 @@ long space_protect(struct space *s, uint64_t address, uint64_t length, uint32_t 
         return -EINVAL;
     if (!length)
         return 0;
-    if (!range_of(address, length, &end))
+    if (!space_range(address, length, &end))
         return -ENOMEM;
     mutex_lock(&s->lock);
     long result = prot & PROT_GROWSDOWN ? protect_start(s, &address) : 0;
@@ -236,34 +287,49 @@ long space_protect(struct space *s, uint64_t address, uint64_t length, uint32_t 
 
 static bool brk_grow(struct space *s, uint64_t from, uint64_t to)
 {
+    const struct space_layout *l = &s->layout;
+    uint64_t pages = (to - from) >> PAGE_SHIFT;
     struct area model = {
         .start = from,
         .end = to,
         .prot = PROT_READ | PROT_WRITE,
-        .flags = MAP_PRIVATE,
+        .flags = MAP_PRIVATE | s->new_flags,
         .name = "[heap]",
     };
 
-    if (to > USER_END || to - s->layout.brk_start > task_limit(RLIMIT_DATA) || !within_limit(s, to - from))
+    if (to > USER_END || to - l->brk_start + (l->data_end - l->data_start) > task_limit(RLIMIT_DATA))
         return false;
-    return !area_overlaps_with_gaps(&s->areas, from, to) && !space_insert(s, &model);
+    if (space_room(s, 0) || space_admit(s, &model, pages) || area_overlaps_with_gaps(&s->areas, from, to))
+        return false;
+    if (((model.flags & MAP_LOCKED) && !space_may_lock(s, pages)) || space_charge(s, &model, pages))
+        return false;
+    if (!space_insert(s, &model))
+        return true;
+    if (model.flags & SPACE_MAP_CHARGED)
+        commit_adjust(-(int64_t)pages);
+    return false;
 }
 
 long space_brk(struct space *s, uint64_t address)
 {
     struct space_layout *l = &s->layout;
+    uint64_t from = 0, to = 0;
 
     mutex_lock(&s->lock);
     if (address >= l->brk_start && address <= USER_END) {
-        uint64_t from = ALIGN_UP(l->brk, PAGE_SIZE);
-        uint64_t to = ALIGN_UP(address, PAGE_SIZE);
-
+        from = ALIGN_UP(l->brk, PAGE_SIZE);
+        to = ALIGN_UP(address, PAGE_SIZE);
         if (to > from ? brk_grow(s, from, to) : !space_clear(s, to, from))
             l->brk = address;
+        else
+            to = from;
     }
     long result = (long)l->brk;
+    bool populate = to > from && (s->new_flags & (MAP_LOCKED | SPACE_MAP_ON_FAULT)) == MAP_LOCKED;
 
     space_unlock(s);
+    if (unlikely(populate))
+        (void)space_populate(s, from, to - from, POPULATE_AS_MAPPED);
     return result;
 }
 

@@ -177,6 +177,11 @@ void task_call_left(struct pt_regs *regs)
         task_ops->call_left(regs);
 }
 
+bool task_out_of_memory(void)
+{
+    return task_ops && task_ops->out_of_memory && task_ops->out_of_memory();
+}
+
 uint64_t task_limit(unsigned resource)
 {
     return task_ops && task_ops->limit ? task_ops->limit(resource) : UINT64_MAX;

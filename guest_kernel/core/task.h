@@ -203,6 +203,11 @@ struct task_ops {
     void (*call_left)(struct pt_regs *regs);
     /* A synchronous fault of user mode: send the signal.  si_code, address and trap number as Linux has them. */
     void (*user_fault)(int signal, int si_code, uint64_t address, int trap, uint64_t error_code);
+    /*
+     * The current task found no memory for a program's page: end a process, or wait for the end of one.  False: the
+     * current one is to end.
+     */
+    bool (*out_of_memory)(void);
     /* Soft limit RLIMIT_* of the current process; NULL: none.  core asks for AS, DATA, STACK, MEMLOCK. */
     uint64_t (*limit)(unsigned resource);
     void (*raise)(int signal); /* to the current task's process, as from itself */
@@ -212,6 +217,7 @@ void task_trace_calls(bool on);
 void task_set_ops(const struct task_ops *ops);
 /* What core uses of them; safe before task_set_ops(). */
 void task_user_fault(int signal, int si_code, uint64_t address, int trap, uint64_t error_code);
+bool task_out_of_memory(void); /* true: try again */
 void task_signal_work(struct pt_regs *regs);
 void task_raise(int signal);
 void task_switched(struct pt_regs *regs);

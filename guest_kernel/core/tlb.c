@@ -64,7 +64,7 @@ void tlb_gather_init(struct tlb_gather *g, struct space *s)
     g->space = s;
     g->start = UINT64_MAX;
     g->end = 0;
-    g->count = 0;
+    g->count = g->table_count = 0;
 }
 
 void tlb_gather_note(struct tlb_gather *g, uint64_t va)
@@ -79,6 +79,8 @@ void tlb_gather_finish(struct tlb_gather *g)
         tlb_flush_range(g->space, g->start, g->end);
     for (unsigned i = 0; i < g->count; i++)
         page_put(g->pages[i]);
+    for (unsigned i = 0; i < g->table_count; i++)
+        page_free_zeroed(g->tables[i]);
     tlb_gather_init(g, g->space);
 }
 
@@ -87,4 +89,14 @@ void tlb_gather_add(struct tlb_gather *g, struct page *p)
     if (g->count == TLB_GATHER_MAX)
         tlb_gather_finish(g);
     g->pages[g->count++] = p;
+}
+
+/* Translations of upper levels are cached too: a flush of everything. */
+void tlb_gather_add_table(struct tlb_gather *g, struct page *p)
+{
+    if (g->table_count == TLB_GATHER_TABLES_MAX)
+        tlb_gather_finish(g);
+    g->start = 0;
+    g->end = USER_END;
+    g->tables[g->table_count++] = p;
 }

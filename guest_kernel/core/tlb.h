@@ -23,17 +23,20 @@ void tlb_flush_here(uint64_t va);
 void tlb_flush_kernel(void);
 
 #define TLB_GATHER_MAX 64 /* each flush interrupts other CPUs */
+#define TLB_GATHER_TABLES_MAX 8
 
 struct tlb_gather {
     struct space *space;
     uint64_t start, end; /* of what changed since the last flush; start >= end: nothing */
-    unsigned count;
+    unsigned count, table_count;
     struct page *pages[TLB_GATHER_MAX];
+    struct page *tables[TLB_GATHER_TABLES_MAX];
 };
 
 void tlb_gather_init(struct tlb_gather *g, struct space *s);
 void tlb_gather_note(struct tlb_gather *g, uint64_t va);  /* an entry lost rights */
 void tlb_gather_add(struct tlb_gather *g, struct page *p); /* takes over the reference */
+void tlb_gather_add_table(struct tlb_gather *g, struct page *p); /* an empty page table */
 void tlb_gather_finish(struct tlb_gather *g);
 
 #endif

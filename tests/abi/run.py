@@ -60,7 +60,7 @@ def run_linux(tree, names):
 
 
 def run_sandbox(build, tree, place, names, options):
-    command = [os.path.join(build, "trapline"), "run", "--timeout", str(TIMEOUT), "--root", tree, "--memory", "128M"]
+    command = [os.path.join(build, "trapline"), "run", "--timeout", str(TIMEOUT), "--root", tree, "--memory", "192M"]
     done = subprocess.run(command + PLACES[place] + options + ["--", "/driver", "/tests"] + names, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=TIMEOUT + 20)
     return done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"), done.returncode

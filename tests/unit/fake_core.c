@@ -141,6 +141,25 @@ struct page *page_alloc_zero(void)
     return fails_now() ? NULL : page_make(calloc(1, PAGE_SIZE), false);
 }
 
+struct page *page_alloc_user(unsigned order)
+{
+    return page_alloc(order);
+}
+
+struct page *page_alloc_user_zero(void)
+{
+    return page_alloc_zero();
+}
+
+void commit_adjust(int64_t pages)
+{
+}
+
+bool commit_charge(uint64_t pages, uint64_t already)
+{
+    return true;
+}
+
 struct page *page_adopt(uint64_t phys)
 {
     return page_make((void *)(uintptr_t)phys, true);

@@ -60,7 +60,7 @@ static void check_gap(void)
     unsigned low = (unsigned)random() % PAGES, high = low + (unsigned)random() % (PAGES - low + 1);
     unsigned count = (unsigned)random() % 60 + 1;
     unsigned expected = model_gap(count, low, high);
-    uint64_t found = area_find_gap(&tree, count * PAGE_SIZE, address(low), address(high));
+    uint64_t largest, found = area_find_gap(&tree, count * PAGE_SIZE, address(low), address(high), &largest);
 
     assert_int_equal(found, expected == PAGES ? 0 : address(expected));
 }
@@ -112,7 +112,9 @@ static void stacks_keep_their_gap(void **state)
     assert_true(area_overlaps_with_gaps(&t, GiB(1) - PAGE_SIZE, GiB(1)));
     assert_true(area_overlaps_with_gaps(&t, GiB(1) - STACK_GUARD_GAP, GiB(1) - STACK_GUARD_GAP + PAGE_SIZE));
     assert_false(area_overlaps_with_gaps(&t, GiB(1) - STACK_GUARD_GAP - PAGE_SIZE, GiB(1) - STACK_GUARD_GAP));
-    assert_int_equal(area_find_gap(&t, PAGE_SIZE, BASE, GiB(1)), GiB(1) - STACK_GUARD_GAP - PAGE_SIZE);
+    uint64_t largest;
+
+    assert_int_equal(area_find_gap(&t, PAGE_SIZE, BASE, GiB(1), &largest), GiB(1) - STACK_GUARD_GAP - PAGE_SIZE);
 }
 
 static void neighbours_join_when_alike(void **state)

@@ -50,7 +50,7 @@ static int set_up(void **state)
     ram = aligned_alloc(BLOCK, RAM_SIZE);
     map = malloc(RAM_PAGES * sizeof *map);
     memset(map, 0xa5, RAM_PAGES * sizeof *map);
-    pages_init(map);
+    pages_init(map, false);
     pages_add_range(FIRST_START, FIRST_END);
     pages_add_range(SECOND_START, SECOND_END);
     return 0;
@@ -108,12 +108,58 @@ static void every_page_is_given_once(void **state)
 
 static void boot_touches_little(void **state)
 {
-    struct page *p = page_alloc(0);
+    struct page *p = page_alloc(0), *q = page_alloc(0);
 
     assert_int_equal(page_phys(p), FIRST_START);
-    assert_int_equal(stats().touched_pages, 1);
-    for (uint64_t i = FIRST_START / PAGE_SIZE + 1; i < RAM_PAGES; i++)
+    assert_int_equal(page_phys(q), FIRST_START + PAGE_SIZE); /* in order: a host backs runs */
+    assert_true(stats().touched_pages <= 16);
+    for (uint64_t i = FIRST_START / PAGE_SIZE + 16; i < RAM_PAGES; i++)
         assert_int_equal(map[i].refs, 0xa5a5a5a5);
+    page_put(p);
+    page_put(q);
+}
+
+/* The last pages are not for programs; a large block is split into single pages, which come back together. */
+static void programs_leave_a_reserve(void **state)
+{
+    struct page *first = NULL, *p;
+    uint64_t taken = 0;
+
+    while ((p = page_alloc_user(0))) {
+        p->owner = first;
+        first = p;
+        taken++;
+    }
+    uint64_t left = stats().free_pages;
+
+    assert_true(memory_is_low());
+    assert_true(left >= 64 && left < 256);
+    p = page_alloc(0);
+    assert_non_null(p);
+    page_put(p);
+    while ((p = first)) {
+        first = p->owner;
+        page_put(p);
+    }
+    assert_int_equal(stats().free_pages, left + taken);
+    p = page_alloc_user(9);
+    assert_non_null(p);
+    page_split(p);
+    for (int i = 0; i < 512; i++)
+        page_put(p + i);
+    assert_int_equal(stats().free_pages, left + taken);
+    p = page_alloc_user(9);
+    assert_non_null(p);
+    page_put(p);
+}
+
+/* What is said to be zero comes first where zeros are wanted. */
+static void zeroed_pages_are_kept(void **state)
+{
+    struct page *p = page_alloc_user_zero();
+
+    page_free_zeroed(p);
+    assert_ptr_equal(page_alloc_user_zero(), p);
     page_put(p);
 }
 
@@ -240,6 +286,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(every_page_is_given_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(boot_touches_little, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(programs_leave_a_reserve, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(zeroed_pages_are_kept, set_up, tear_down),
         cmocka_unit_test_setup_teardown(random_orders_never_overlap, set_up, tear_down),
         cmocka_unit_test_setup_teardown(adopted_pages_join_the_allocator, set_up, tear_down),
     };

@@ -25,4 +25,8 @@ static inline void task_relax(void)
     task_yield();
 }
 
+static inline void task_relax(void)
+{
+}
+
 #endif
