@@ -283,6 +283,7 @@ int exec_image_load(struct exec_image *image, struct file *file, const Elf64_Ehd
         error = -ENOMEM;
         goto out;
     }
+    space_large_off(image->space, process_current()->no_huge_pages);
     error = load_all(image, &s, head, interpreter);
     if (error) {
         space_put(image->space);

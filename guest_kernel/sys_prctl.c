@@ -8,6 +8,7 @@
 #include <linux/prctl.h>
 
 #include "abi/syscalls.h"
+#include "guest_kernel/core/space.h"
 #include "lib/string.h"
 
 static long set_name(uint64_t address)
@@ -79,6 +80,7 @@ static long huge_pages(struct process *p, const struct syscall_args *args)
     if (!set)
         return p->no_huge_pages;
     p->no_huge_pages = args->a[1];
+    space_large_off(task_current()->space, args->a[1]);
     return 0;
 }
 

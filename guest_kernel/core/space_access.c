@@ -67,10 +67,9 @@ struct copies_walk {
     bool found;
 };
 
-/* Private pages that are somebody's own are dirty: written to, or made as a copy for a write. */
 static void note_copy(struct page_walk *w, uint64_t va, uint64_t *entry)
 {
-    if (*entry & PTE_DIRTY)
+    if (*entry & PTE_OWN)
         container_of(w, struct copies_walk, walk)->found = true;
 }
 
@@ -78,7 +77,7 @@ static bool has_copies(struct space *s, const struct area *a)
 {
     struct copies_walk w = {.walk = {.leaf = note_copy}};
 
-    page_table_walk(s->root, a->start, a->end, &w.walk);
+    page_table_walk(&s->pages, a->start, a->end, &w.walk);
     return w.found;
 }
 
@@ -101,6 +100,8 @@ uint64_t space_dump_size(struct space *s, const struct area *a, uint32_t filter)
 
     if (a->name && (!strcmp(a->name, "[vdso]") || !strcmp(a->name, "[vvar]")))
         return whole;
+    if (a->flags & SPACE_MAP_NO_DUMP)
+        return 0;
     if (a->flags & MAP_SHARED)
         return filter & (has_name(a->file) ? DUMP_FILE_SHARED : DUMP_SHARED) ? whole : 0;
     if ((filter & DUMP_PRIVATE) && has_copies(s, a))
@@ -116,12 +117,12 @@ bool space_dump_page(struct space *s, uint64_t va, void *page)
 {
     mutex_lock(&s->lock);
     struct area *a = area_at(&s->areas, va);
-    uint64_t *entry = page_table_find(s->root, va);
+    uint64_t *entry = page_table_find(&s->pages, va);
     bool touched =
         a && (a->file || (entry && *entry && pte_page(*entry) != zero_page)) && !space_resolve(s, a, va, false);
 
     if (touched)
-        memcpy(page, page_address(pte_page(*page_table_find(s->root, va))), PAGE_SIZE);
+        memcpy(page, page_table_address(page_table_find(&s->pages, va), va), PAGE_SIZE);
     space_unlock(s);
     return touched;
 }

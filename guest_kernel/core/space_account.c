@@ -28,11 +28,6 @@ static int setting(const int *value)
     return __atomic_load_n(value, __ATOMIC_RELAXED);
 }
 
-static bool is_privileged(void)
-{
-    return !task_current()->cred.euid;
-}
-
 uint64_t commit_pages(void)
 {
     return __atomic_load_n(&committed, __ATOMIC_RELAXED);
@@ -52,7 +47,7 @@ void commit_adjust(int64_t pages)
 static bool promise_is_sound(uint64_t pages, uint64_t already)
 {
     int mode = setting(&memory_settings.overcommit);
-    uint64_t reserve = MIN(already / USER_RESERVE_PART, USER_RESERVE) + (is_privileged() ? 0 : ADMIN_RESERVE);
+    uint64_t reserve = MIN(already / USER_RESERVE_PART, USER_RESERVE) + (cred_may(CAP_SYS_ADMIN) ? 0 : ADMIN_RESERVE);
 
     if (mode == OVERCOMMIT_ALWAYS)
         return true;
@@ -121,7 +116,7 @@ int space_room(const struct space *s, uint32_t n)
 
 bool space_may_lock(const struct space *s, uint64_t pages)
 {
-    return is_privileged() || s->counts.locked + pages <= task_limit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
+    return cred_may(CAP_IPC_LOCK) || s->counts.locked + pages <= task_limit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
 }
 
 void space_counts(struct space *s, struct space_counts *out)

@@ -68,7 +68,7 @@ static long map_locked(struct space *s, struct area *model, uint64_t size, uint3
 
     if (at < 0)
         return at;
-    if ((flags & MAP_LOCKED) && !task_limit(RLIMIT_MEMLOCK) && task_current()->cred.euid)
+    if ((flags & MAP_LOCKED) && !task_limit(RLIMIT_MEMLOCK) && !cred_may(CAP_IPC_LOCK))
         return -EPERM;
     if ((model->flags & MAP_LOCKED) && !space_may_lock(s, pages))
         return -EAGAIN;
