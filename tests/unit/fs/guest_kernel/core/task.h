@@ -25,8 +25,4 @@ static inline void task_relax(void)
     task_yield();
 }
 
-static inline void task_relax(void)
-{
-}
-
 #endif
