@@ -93,17 +93,16 @@ static void piece_add(struct client *k, const struct bytes *records)
 /* A record in the place of those that did not fit. */
 static void lost_add(struct client *k, struct bytes *records, const struct trace_record *before)
 {
-    struct {
-        struct trace_record r;
-        struct trace_lost_body body;
-    } lost = {.r = *before, .body = {k->dropped}};
+    struct trace_record r = *before;
+    struct trace_lost_body body = {k->dropped};
 
     if (!k->dropped)
         return;
-    lost.r.size = sizeof lost;
-    lost.r.type = TRACE_LOST;
-    lost.r.flags = 0;
-    bytes_append(records, &lost, sizeof lost);
+    r.size = sizeof r + sizeof body;
+    r.type = TRACE_LOST;
+    r.flags = 0;
+    bytes_append(records, &r, sizeof r);
+    bytes_append(records, &body, sizeof body);
     k->dropped = 0;
 }
 

@@ -21,7 +21,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 FILE = os.path.join(TOP, "abi", "syscall_tests.def")
 HEAD = """/*
  * For each system call a program of tests/abi/ that makes it, which is run trapped and direct and compared with Linux.
- * Made by tests/abi/coverage.py --write; CI checks that every line is true.  Included with SYSCALL_TEST(name, program)
+ * Made by tests/abi/coverage.py --write; --check tells whether every line is true.  Included with SYSCALL_TEST(name, program)
  * defined.
  */
 """
