@@ -228,6 +228,8 @@ void trace_tasks_fork(struct trace_tasks *t, const struct trace_record *record, 
     struct trace_task *parent = trace_task_get(t, record->tid, record->pid);
     uint64_t shared = sharing_flags(call, body->pid == record->pid);
 
+    if (body->tid == record->tid) /* a hostile guest's word: nobody is its own child */
+        return;
     trace_tasks_exit(t, body->tid);
     struct trace_task *child = parent ? task_add(t, body->tid, body->pid) : NULL;
     if (!child)
