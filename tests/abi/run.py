@@ -31,7 +31,10 @@ PLACES = {
     "qemu-4": ["--machine", "qemu", "--cpus", "4"],
     "qemu-pc": ["--machine", "qemu", "--qemu-machine", "pc", "--cpu", "qemu64"],
 }
-TIMEOUT = 300
+TIMEOUT = 600
+# What these show of the XSAVE area is not there on a CPU without XSAVE.
+NEEDS_XSAVE = {"core_file.glibc", "core_file.musl", "ptrace_registers.glibc", "ptrace_registers.musl"}
+NO_XSAVE = {"qemu-pc"}
 
 
 def pack(build, directory):
@@ -115,6 +118,9 @@ def main():
             output, errors, status = run_sandbox(options.build, tree, place, options.names, more + ["--stats"])
             got = split(output)
             for name, lines in expected.items():
+                if place in NO_XSAVE and name in NEEDS_XSAVE:
+                    print(f"     {place}: {name}: not run: this CPU has no XSAVE")
+                    continue
                 different = [line for line in difflib.unified_diff(lines, got.get(name, []), "linux", place, "", "", 0, "")]
                 passed, failed = passed + (not different), failed + bool(different)
                 print(f"{'FAIL' if different else 'ok  '} {place}: {name}")
