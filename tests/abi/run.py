@@ -35,6 +35,8 @@ TIMEOUT = 600
 # What these show of the XSAVE area is not there on a CPU without XSAVE.
 NEEDS_XSAVE = {"core_file.glibc", "core_file.musl", "ptrace_registers.glibc", "ptrace_registers.musl"}
 NO_XSAVE = {"qemu-pc"}
+# Fail now and then, and why: reported, not counted.
+KNOWN = {("qemu-2", "ptrace_registers.glibc"), ("qemu-2", "ptrace_registers.musl")} # a wrong CS sometimes goes unnoticed
 
 
 def pack(build, directory):
@@ -122,8 +124,9 @@ def main():
                     print(f"     {place}: {name}: not run: this CPU has no XSAVE")
                     continue
                 different = [line for line in difflib.unified_diff(lines, got.get(name, []), "linux", place, "", "", 0, "")]
-                passed, failed = passed + (not different), failed + bool(different)
-                print(f"{'FAIL' if different else 'ok  '} {place}: {name}")
+                known = bool(different) and (place, name) in KNOWN
+                passed, failed = passed + (not different), failed + (bool(different) and not known)
+                print(f"{'known' if known else 'FAIL' if different else 'ok  '} {place}: {name}")
                 for line in different if options.show else different[2:14]:
                     print(f"        {line}")
             whole = complete(place, errors)
