@@ -37,7 +37,7 @@ static void ask_range(const char *name, uint32_t first)
     for (uint32_t leaf = 0; leaf < RANGE; leaf++) {
         uint32_t subleaves = leaf < LEAVES_WITH_SUBLEAVES ? SUBLEAVES : 1;
         for (uint32_t subleaf = 0; subleaf < subleaves; subleaf++)
-            ask(first + leaf, subleaf, first + leaf <= MAX(last, first + 0x100)); /* 0x40000100: abi/capture.h */
+            ask(first + leaf, subleaf, first + leaf <= MAX(last, first + 0x101)); /* 0x40000100 and the next: abi/capture.h and zeroed memory */
     }
     print(name);
     say(": leaves asked", asked);
