@@ -32,6 +32,7 @@ PLACES = {
     "qemu-pc": ["--machine", "qemu", "--qemu-machine", "pc", "--cpu", "qemu64"],
 }
 TIMEOUT = 600
+AGAIN_MAX = 6 # programs that differ are run once more, if there are no more than these; twice different is wrong
 # What these show of the XSAVE area is not there on a CPU without XSAVE.
 NEEDS_XSAVE = {"core_file.glibc", "core_file.musl", "ptrace_registers.glibc", "ptrace_registers.musl"}
 NO_XSAVE = {"qemu-pc"}
@@ -119,6 +120,10 @@ def main():
                 more += ["--guest-kernel", os.path.join(options.guest_build, "guest_kernel.elf")]
             output, errors, status = run_sandbox(options.build, tree, place, options.names, more + ["--stats"])
             got = split(output)
+            again = [name for name, lines in expected.items() if got.get(name, []) != lines]
+            if 0 < len(again) <= AGAIN_MAX: # some wait by the clock, which a busy machine upsets
+                print(f"     {place}: once more: {', '.join(again)}")
+                got.update(split(run_sandbox(options.build, tree, place, again, more)[0]))
             for name, lines in expected.items():
                 if place in NO_XSAVE and name in NEEDS_XSAVE:
                     print(f"     {place}: {name}: not run: this CPU has no XSAVE")
