@@ -9,7 +9,8 @@
  *   exe=PATH       file to execute; default: argv[0]
  *   cwd=PATH       default "/"
  *   uid=N gid=N    default 0
- *   stdio=pipe|tty pipe (default): 0, 1, 2 are the three named virtio-console ports; tty: /dev/hvc0
+ *   stdio=pipe|joined|tty   pipe (default): 0, 1, 2 are the three named virtio-console ports; joined: 2 is another
+ *                  descriptor of 1's file, so that what is written to both keeps its order; tty: all are /dev/hvc0
  *   rows=N columns=N    of the terminal
  *   hostname=TEXT
  *

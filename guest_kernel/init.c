@@ -94,8 +94,15 @@ static int install_ports(void)
 
     for (int fd = 0; fd < (int)ARRAY_SIZE(stdio); fd++) {
         struct console_port *port = console_port_find(stdio[fd].port);
-        struct file *f = port ? port_file_create(port, stdio[fd].flags) : NULL;
-        int error = f ? 0 : vfs_open("/dev/null", (int)stdio[fd].flags, 0, &f);
+        struct file *f;
+        int error = 0;
+
+        if (fd == 2 && spec.joined)
+            f = fd_get(1);
+        else
+            f = port ? port_file_create(port, stdio[fd].flags) : NULL;
+        if (!f)
+            error = vfs_open("/dev/null", (int)stdio[fd].flags, 0, &f);
         if (!error)
             error = fd_install_at(f, fd, false);
         if (error < 0)

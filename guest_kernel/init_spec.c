@@ -27,10 +27,11 @@ static int parse_number(const char *value, uint64_t most, uint32_t *out)
     return 0;
 }
 
-static int parse_stdio(const char *value, bool *terminal)
+static int parse_stdio(const char *value, struct init_spec *spec)
 {
-    *terminal = !strcmp(value, "tty");
-    return *terminal || !strcmp(value, "pipe") ? 0 : -EINVAL;
+    spec->terminal = !strcmp(value, "tty");
+    spec->joined = !strcmp(value, "joined");
+    return spec->terminal || spec->joined || !strcmp(value, "pipe") ? 0 : -EINVAL;
 }
 
 static int parse_path(const char *value, const char **out)
@@ -64,7 +65,7 @@ static int parse_field(const char *field, struct init_spec *spec)
     if ((value = value_of(field, "gid")))
         return parse_number(value, UINT32_MAX - 1, &spec->gid);
     if ((value = value_of(field, "stdio")))
-        return parse_stdio(value, &spec->terminal);
+        return parse_stdio(value, spec);
     if ((value = value_of(field, "rows")))
         return parse_number(value, WINDOW_MAX, &spec->rows);
     if ((value = value_of(field, "columns")))

@@ -16,6 +16,7 @@ struct init_spec {
     uint32_t uid, gid;
     uint32_t rows, columns;
     bool terminal;   /* stdio=tty */
+    bool joined;     /* stdio=joined */
     uint32_t arg_count, env_count;
     const char *bad; /* the field that was refused, for the log */
     /* Walk with init_spec_next(): the text, so that no array is needed. */

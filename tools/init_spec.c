@@ -3,9 +3,12 @@
  */
 #include "abi/init_spec.h"
 
+#include <linux/kcmp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "tools/init_spec.h"
@@ -62,6 +65,22 @@ static void add_environment(struct bytes *b, const struct run_options *o)
         add(b, "env", o->environment.items[i]);
 }
 
+/*
+ * Whether standard output and error end in one place (2>&1): then they must in the sandbox too, where two ports would not keep
+ * their order.  Of two opened regular files each has its own position, so there only the same open file counts (kcmp(2)).
+ */
+static bool outputs_are_one(void)
+{
+    struct stat out, err;
+
+    if (fstat(STDOUT_FILENO, &out) != 0 || fstat(STDERR_FILENO, &err) != 0)
+        return false;
+    if (out.st_dev != err.st_dev || out.st_ino != err.st_ino)
+        return false;
+    return !S_ISREG(out.st_mode) ||
+           syscall(SYS_kcmp, getpid(), getpid(), KCMP_FILE, STDOUT_FILENO, STDERR_FILENO) == 0;
+}
+
 void init_spec_add(struct archive *a, const struct run_options *o, const char *program)
 {
     struct bytes b = {0};
@@ -74,7 +93,7 @@ void init_spec_add(struct archive *a, const struct run_options *o, const char *p
     add(&b, "cwd", o->workdir);
     add_number(&b, "uid", o->uid);
     add_number(&b, "gid", o->gid);
-    add(&b, "stdio", o->tty ? "tty" : "pipe");
+    add(&b, "stdio", o->tty ? "tty" : outputs_are_one() ? "joined" : "pipe");
     if (o->tty && ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0) {
         add_number(&b, "rows", size.ws_row);
         add_number(&b, "columns", size.ws_col);

@@ -98,13 +98,22 @@ def outputs_apart(run, machine):
 
 
 @on_both
+def outputs_in_one(run, machine):
+    """What goes into one pipe keeps its order (2>&1)."""
+    command = [run.trapline, "run", *machine, *shell("for i in $(seq 100); do echo out $i; echo err $i >&2; done")]
+    out = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60).stdout.decode()
+    expect([line for line in out.splitlines() if not line.startswith("trapline: ")] ==
+           [f"{name} {i}" for i in range(1, 101) for name in ("out", "err")], out[-400:])
+
+
+@on_both
 def killed_by_signal(run, machine):
     run(*machine, *shell("kill -9 $$"), status=137)
 
 
 def flight_recorder(run):
     run("--machine", "bochs", *shell("kill -SEGV $$"), status=139, err=r"kill\(1, SIGSEGV.*\+\+\+ killed by SIGSEGV")
-    run("--machine", "bochs", "--last", "--", BUSYBOX, "true", err=r"^exit_group\(0\) += \?\n\+\+\+ exited with 0 \+\+\+")
+    run("--machine", "bochs", "--last", "--", BUSYBOX, "true", err=r"^\[pid +1\] exit_group\(0\) += \?\n\[pid +1\] \+\+\+ exited with 0 \+\+\+")
 
 
 def pipe_1_mib(run):
@@ -132,17 +141,17 @@ def qemu_50_mib(run):
 
 
 def trace(run):
-    _, err = run("--machine", "bochs", "--trace", "-T", *shell("echo hi | cat"), out="hi")
+    _, err = run("--machine", "bochs", "--trace", *shell("echo hi | cat"), out="hi")
     text = err.decode()
-    for what in (r"^pipe2\(\[3, 4\], 0\) += 0 <0\.\d{6}>$", r'^\[pid +\d+\] write\(1, "hi\\n", 3\) += 3', r'read\(0, "hi\\n", \d+\) += 3',
-                 r"^\+\+\+ exited with 0 \+\+\+$", r"wait4\(-1, \[\{WIFEXITED\(s\) && WEXITSTATUS\(s\) == 0\}\], 0, NULL\)"):
+    for what in (r"^\[pid +1\] pipe2\(\[3, 4\], 0\) += 0 <0\.\d{6}>$", r'^\[pid +2\] write\(1, "hi\\n", 3\) += 3 <0\.\d{6}>$',
+                 r'read\(0, "hi\\n", \d+\) += 3', r"^\[pid +1\] \+\+\+ exited with 0 \+\+\+$", r"wait4\(-1, \[\{WIFEXITED\(s\) && WEXITSTATUS\(s\) == 0\}\], 0, NULL\)"):
         expect(re.search(what, text, re.M), f"no line {what}")
 
 
 def trace_files(run):
     with tempfile.TemporaryDirectory() as d:
         text, binary = os.path.join(d, "text"), os.path.join(d, "binary")
-        _, err = run("--machine", "bochs", "--trace-out", text, "--trace-binary", binary, "--", BUSYBOX, "true")
+        _, err = run("--machine", "bochs", "--plain", "--trace-out", text, "--trace-binary", binary, "--", BUSYBOX, "true")
         lines = open(text).read()
         expect(re.search(r"^1     exit_group\(0\) +=", lines, re.M) and b"exit_group" not in err, "trace went elsewhere")
         saved = subprocess.run([run.trapline, "trace", binary], stdout=subprocess.PIPE, timeout=20).stdout.decode()
@@ -152,7 +161,7 @@ def trace_files(run):
 def denied(run):
     run("--machine", "bochs", "--deny", "mkdir=EACCES", "--", BUSYBOX, "mkdir", "/tmp/x", status=1, err="Permission denied")
     _, err = run("--machine", "bochs", "--deny", "getppid", "--trace", *shell("true"))
-    expect(re.search(rb"^getppid\(\) += -1 EPERM \(Operation not permitted\) \(DENIED\)$", err, re.M), "no line of a denied call")
+    expect(re.search(rb"^\[pid +1\] getppid\(\) += -1 EPERM \(Operation not permitted\) \(DENIED\)", err, re.M), "no line of a denied call")
     _, err = run("--machine", "bochs", "--deny", "getppid", "--stats", *shell("true"))
     match = re.search(rb"^complete (\d+) (\d+) (\d+)$", err, re.M)
     expect(match and int(match[3]) == 1 and int(match[1]) == int(match[2]) + 1, "the guest kernel saw a denied call")
@@ -384,7 +393,7 @@ def qemu_machines(run):
             run("--machine", "qemu", "--qemu-machine", machine, "--cpu", cpu, *shell("echo $((6*7))"), out=r"\A42\n\Z")
 
 
-EXAMPLES = [listing, exit_status, standard_input, shell_loop, shell_loop_direct, outputs_apart, killed_by_signal, flight_recorder,
+EXAMPLES = [listing, exit_status, standard_input, shell_loop, shell_loop_direct, outputs_apart, outputs_in_one, killed_by_signal, flight_recorder,
             pipe_1_mib, file_1_mib, qemu_50_mib, trace, trace_files, denied, complete, complete_when_toggled, environment, roots,
             scripts, dynamic_programs, refusals, timeouts, signals_forwarded, third_signal, interactive_input, terminal, closed_output, nothing_left_when_killed, no_emulator, help_text,
             qemu_machines]

@@ -30,6 +30,7 @@ static void whole_spec(void **state)
     assert_int_equal(s.rows, 24);
     assert_int_equal(s.columns, 80);
     assert_true(s.terminal);
+    assert_false(s.joined);
     assert_string_equal(init_spec_next(&s, "arg", &at), "sh");
     assert_string_equal(init_spec_next(&s, "arg", &at), "-c");
     assert_string_equal(init_spec_next(&s, "arg", &at), "");
@@ -48,8 +49,12 @@ static void defaults(void **state)
     assert_null(s.exe);
     assert_string_equal(s.cwd, "/");
     assert_false(s.terminal);
+    assert_false(s.joined);
     assert_int_equal(s.uid, 0);
     assert_null(s.bad);
+    assert_int_equal(init_spec_parse(SPEC("arg=x\0stdio=joined"), &s), 0);
+    assert_true(s.joined);
+    assert_false(s.terminal);
 }
 
 static void refused(const char *text, size_t size, const char *bad)
