@@ -22,7 +22,7 @@ enum option_code {
     OPTION_MEMORY, OPTION_ENV, OPTION_WORKDIR, OPTION_USER, OPTION_ADD, OPTION_ROOT, OPTION_TIMEOUT, OPTION_VERBOSE,
     OPTION_STATS, OPTION_SAVE_ROOT, OPTION_TOGGLE, OPTION_QEMU_MACHINE, OPTION_CPU, OPTION_HV_ARGS, OPTION_GUEST_ARGS, OPTION_NO_VDSO, OPTION_NO_ASLR, OPTION_CLOCK,
     OPTION_GUEST_KERNEL, OPTION_CPUS, OPTION_HOST_CPUS, OPTION_MANIFEST,
-    OPTION_INJECT, OPTION_FAULT, OPTION_POLICY, OPTION_CONTROL,
+    OPTION_INJECT, OPTION_FAULT, OPTION_POLICY, OPTION_CONTROL, OPTION_PLAIN,
 };
 
 static const struct option long_options[] = {
@@ -30,6 +30,7 @@ static const struct option long_options[] = {
     {"trace", optional_argument, NULL, OPTION_TRACE},
     {"trace-out", required_argument, NULL, OPTION_TRACE_OUT},
     {"trace-binary", required_argument, NULL, OPTION_TRACE_BINARY},
+    {"plain", no_argument, NULL, OPTION_PLAIN},
     {"last", no_argument, NULL, OPTION_LAST},
     {"no-trap", no_argument, NULL, OPTION_NO_TRAP},
     {"no-vdso", no_argument, NULL, OPTION_NO_VDSO},
@@ -96,6 +97,7 @@ static const char usage[] =
     "      --trace[=FILTER]          print calls on standard error; the options below say which, and how\n"
     "      --trace-out FILE          print them into FILE\n"
     "      --trace-binary FILE       also write a log of all records (to be shown later: trapline trace FILE)\n"
+    "      --plain                   lines as strace's own: no times (-T), and tasks' numbers only if there are several\n"
     "      --last                    print the flight recorder's last records at the end\n"
     "                                (always done when the program dies by a signal)\n"
     "      --no-trap                 do not trap: calls go straight to the guest kernel\n"
@@ -252,6 +254,7 @@ static void parse_one(struct run_options *o, int code)
     case OPTION_TRACE: take_trace(o); break;
     case OPTION_TRACE_OUT: o->trace = true, o->trace_out = optarg; break;
     case OPTION_TRACE_BINARY: o->trace_binary = optarg; break;
+    case OPTION_PLAIN: o->plain = true; break;
     case OPTION_LAST: o->last = true; break;
     case OPTION_NO_TRAP: o->no_trap = true; break;
     case OPTION_NO_VDSO: o->no_vdso = true; break;
@@ -332,6 +335,8 @@ void run_options_parse(struct run_options *o, int argc, char **argv)
     while ((code = getopt_long(argc, argv, "+th" TRACE_OPTION_LETTERS, all, NULL)) != -1)
         parse_one(o, code);
     free(all);
+    if (!o->plain)
+        o->show.durations = o->show.label_all = true;
     trace_options_complete(&o->show);
     if (o->manifest && optind < argc)
         fail(EXIT_LAUNCHER, "%s: the programs are the manifest's", argv[optind]);

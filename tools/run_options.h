@@ -19,6 +19,7 @@ struct string_list {
 struct run_options {
     enum machine_kind machine;
     struct trace_options show;    /* how the trace is shown */
+    bool plain;                   /* lines as strace prints them if nothing is asked for */
     bool trace, last, no_trap, no_vdso, no_aslr, virtual_clock, verbose, stats, tty;
     const char *trace_out;        /* text, NULL: standard error */
     const char *trace_binary;     /* the log is also written here; NULL: not */

@@ -30,6 +30,7 @@ struct trace_options {
     struct call_set raw, whole;
     struct { bool all; int *fds; size_t count; } reads, writes; /* whose bytes are dumped */
     bool durations, relative, numbers, pointers, always_pid;
+    bool label_all;           /* "[pid N] " also while there is one task only */
     unsigned duration_digits; /* of seconds: 0, 3, 6, 9 */
     enum trace_stamp stamp;
     unsigned column;          /* where results stand */

@@ -78,7 +78,7 @@ static size_t leader(struct text_writer *w, uint32_t tid, uint64_t tsc, const st
 
     if (o->always_pid || w->show->sink.is_file)
         n += (size_t)snprintf(to, size, "%-5u ", tid);
-    else if (trace_tasks_alive(w->show->tasks) > 1)
+    else if (o->label_all || trace_tasks_alive(w->show->tasks) > 1)
         n += (size_t)snprintf(to, size, "[pid %5u] ", tid);
     if (o->stamp)
         n += stamp(w->show, tsc, to + n, size - n);

@@ -26,7 +26,7 @@ START = re.compile(r"^execve\(")
 
 def run_ours(options, program, directory, more=(), add=()):
     trace, root = os.path.join(directory, "ours.trace"), os.path.join(directory, "root.cpio")
-    command = [os.path.join(TOP, "tools", "run"), "--machine", options.machine, "--trace-out", trace, "--save-root", root]
+    command = [os.path.join(TOP, "tools", "run"), "--machine", options.machine, "--plain", "--trace-out", trace, "--save-root", root]
     command += [word for k, v in ENVIRONMENT.items() for word in ("--env", f"{k}={v}")]
     command += list(more) + [word for path in add for word in ("--add", path)]
     done = subprocess.run(command + ["--"] + program, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

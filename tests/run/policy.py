@@ -32,7 +32,7 @@ class Runner:
 
     def __call__(self, rules, *program, status=0, stdin=b"", options=()):
         """Run with --trace; (standard output, trace and standard error)."""
-        done = subprocess.run([self.trapline, "run", "--machine", "bochs", "--trace", "-T", "-a", "1", "--timeout", "60", *options, *rules, "--", *program],
+        done = subprocess.run([self.trapline, "run", "--machine", "bochs", "--plain", "--trace", "-T", "-a", "1", "--timeout", "60", *options, *rules, "--", *program],
                               input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=90)
         text = done.stderr.decode(errors="replace")
         expect(done.returncode == status, f"status {done.returncode}, not {status}: {text[-400:]}")

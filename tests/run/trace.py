@@ -173,7 +173,7 @@ def main():
         logs = [os.path.join(directory, name) for name in ("one", "two")]
         texts = [log + ".text" for log in logs]
         for log, text in zip(logs, texts):
-            subprocess.run([options.trapline, "run", "--machine", "bochs", "--clock", "virtual", "--trace-binary", log, "--trace-out", text,
+            subprocess.run([options.trapline, "run", "--machine", "bochs", "--clock", "virtual", "--trace-binary", log, "--plain", "--trace-out", text,
                             "-T", "--"] + PROGRAM, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=100)
         with open(texts[0], encoding="ascii") as f:
             text = f.read()
