@@ -10,17 +10,17 @@
 #include "hv/trap.h"
 #include "lib/log.h"
 
-#define GDT_CODE64 0x00af9b000000ffffULL
-#define GDT_DATA 0x00cf93000000ffffULL
-#define GDT_TSS_TYPE 0x89ULL
+#define GDT_CODE64            0x00af9b000000ffffULL
+#define GDT_DATA              0x00cf93000000ffffULL
+#define GDT_TSS_TYPE          0x89ULL
 #define EXCEPTION_STACK_PAGES 2
-#define STOP_SPIN 1000000u
+#define STOP_SPIN             1000000u
 
 _Static_assert(offsetof(struct cpu, index) == CPU_INDEX_OFFSET, "hv/cpu_index.h");
 _Static_assert(sizeof(struct tss) == 104, "SDM vol. 3, 8.7");
 
 static struct cpu cpus[CPU_MAX];
-static unsigned count; /* atomic */
+static unsigned count;             /* atomic */
 static uint32_t stopping, stopped; /* atomic: the number + 1 of the CPU that stops the others; how many have stopped */
 
 unsigned cpu_count(void)
@@ -39,6 +39,13 @@ void cpu_kick(struct cpu *c)
         c->next_deadline = 0;
     else
         apic_send(c->apic_id, VECTOR_KICK);
+}
+
+void cpu_call(struct cpu *c)
+{
+    /* Release: what it is called for is there when it sees this. */
+    __atomic_store_n(&c->called, true, __ATOMIC_RELEASE);
+    cpu_kick(c);
 }
 
 void cpu_interrupt(struct cpu *c, unsigned vector)
@@ -95,8 +102,8 @@ static void gdt_load(struct cpu *c)
 
     c->gdt[SELECTOR_CODE / 8] = GDT_CODE64;
     c->gdt[SELECTOR_DATA / 8] = GDT_DATA;
-    c->gdt[SELECTOR_TSS / 8] = (sizeof c->tss - 1) | (base & 0xffffff) << 16 | GDT_TSS_TYPE << 40 |
-                               (base >> 24 & 0xff) << 56;
+    c->gdt[SELECTOR_TSS / 8] =
+        (sizeof c->tss - 1) | (base & 0xffffff) << 16 | GDT_TSS_TYPE << 40 | (base >> 24 & 0xff) << 56;
     c->gdt[SELECTOR_TSS / 8 + 1] = base >> 32;
     c->tss.io_map = sizeof c->tss;
     __asm__ volatile("lgdt %0" : : "m"(pointer));

@@ -16,7 +16,7 @@
 
 #define SELECTOR_CODE 0x08
 #define SELECTOR_DATA 0x10
-#define SELECTOR_TSS 0x18
+#define SELECTOR_TSS  0x18
 
 enum { IST_NONE, IST_DOUBLE_FAULT, IST_NMI, IST_MACHINE_CHECK, IST_COUNT };
 
@@ -49,15 +49,16 @@ struct cpu {
     struct spinlock timer_lock;
     struct hv_timer_tree timers; /* timer_lock */
     struct hv_timer *expiring;   /* timer_lock: whose function is being called */
-    uint64_t next_deadline; /* when root mode must look again: the first timer's or the slice's end; 0: at once */
-    uint64_t slice_end;     /* of the vCPU that runs */
-    void *vmxon;            /* the VMXON region */
-    struct vcpu *vcpu;      /* whose VMCS is current here and whose registers outside the VMCS are live */
-    uint64_t last_serial;   /* of the VM whose vCPU was loaded last: what hidden buffers may hold is that sandbox's */
+    uint64_t next_deadline;      /* when root mode must look again: the first timer's or the slice's end; 0: at once */
+    uint64_t slice_end;          /* of the vCPU that runs */
+    void *vmxon;                 /* the VMXON region */
+    struct vcpu *vcpu;           /* whose VMCS is current here and whose registers outside the VMCS are live */
+    uint64_t last_serial; /* of the VM whose vCPU was loaded last: what hidden buffers may hold is that sandbox's */
     struct run_queue queue;
-    uint64_t current_time;  /* atomic: virtual time of the vCPU that runs, when it began */
-    bool preempt;           /* atomic: somebody with an earlier virtual time was woken */
-    bool idle;              /* atomic: halts, or is about to */
+    uint64_t current_time; /* atomic: virtual time of the vCPU that runs, when it began */
+    bool preempt;          /* atomic: somebody with an earlier virtual time was woken */
+    bool called; /* atomic: work outside of vCPUs waits for this CPU (vmexit/vmexit.h, `look`): it leaves the vCPU */
+    bool idle;   /* atomic: halts, or is about to */
 };
 
 static inline struct cpu *this_cpu(void)
@@ -76,6 +77,8 @@ unsigned cpu_count(void);
 struct cpu *cpu_at(unsigned index);
 /* Make a CPU look at its queue, timers and requests soon; the own one, before its next VM entry. */
 void cpu_kick(struct cpu *c);
+/* The same, and make it leave its vCPU though nobody else wants to run, to do its own work. */
+void cpu_call(struct cpu *c);
 /* Take what is pending for this CPU.  The instruction in between is there because STI holds interrupts back for one. */
 static inline void cpu_take_interrupts(void)
 {
@@ -86,8 +89,8 @@ void cpu_interrupt(struct cpu *c, unsigned vector); /* another CPU, or the own o
 /* Make an idle CPU, if there is one, look for work. */
 void cpu_wake_idle(void);
 /*
- * The machine is lost: halt all other CPUs, whatever they do, by NMI.  A CPU that does the same a moment later halts in it.
- * The second takes part in that: called wherever an NMI arrives.
+ * The machine is lost: halt all other CPUs, whatever they do, by NMI.  A CPU that does the same a moment later halts in
+ * it. The second takes part in that: called wherever an NMI arrives.
  */
 void cpu_stop_others(void);
 void cpu_halt_if_stopped(void);
@@ -102,9 +105,9 @@ struct trap_frame {
 };
 
 #define VECTOR_DEVICE_FIRST 0xe0
-#define VECTOR_TIMER 0xf0
-#define VECTOR_KICK 0xf1
-#define VECTOR_SPURIOUS 0xff
+#define VECTOR_TIMER        0xf0
+#define VECTOR_KICK         0xf1
+#define VECTOR_SPURIOUS     0xff
 
 /* Interrupts taken in root mode: one handler a vector, set at boot.  Called with interrupts off; EOI is done after. */
 void irq_set_handler(unsigned vector, void (*handler)(void));

@@ -1,6 +1,6 @@
 /*
- * The life of a vCPU: deliver what is pending, enter, and act on the exit by one table.  Handlers say what happened; only
- * this file moves RIP, injects, and turns a refusal into the end of that sandbox.
+ * The life of a vCPU: deliver what is pending, enter, and act on the exit by one table.  Handlers say what happened;
+ * only this file moves RIP, injects, and turns a refusal into the end of that sandbox.
  */
 #include <asm/vmx.h>
 #include <stdarg.h>
@@ -161,7 +161,7 @@ static bool event_waits(struct vcpu *v)
 }
 
 /*
- * What the next entry shall deliver: an exception or interrupted event first, else the local APIC's best interrupt.  The
+ * What the next entry shall deliver: an exception or interrupted event first, else the local APIC's best interrupt. The
  * entry must follow: the VMCS holds one event, a second would take its place.
  */
 static void events_deliver(struct vcpu *v)
@@ -215,8 +215,8 @@ static __attribute__((noinline)) void watch(struct vcpu *v, uint64_t entered)
 }
 
 /*
- * Timers that are due, what others ask, interrupts: whatever keeps the vCPU from being entered at once.  False: it does not
- * run on now, and `why` says why.
+ * Timers that are due, what others ask, interrupts: whatever keeps the vCPU from being entered at once.  False: it does
+ * not run on now, and `why` says why.
  */
 static __attribute__((noinline)) bool vcpu_prepare(struct vcpu *v, uint64_t *now, enum run_end *why)
 {
@@ -224,7 +224,8 @@ static __attribute__((noinline)) bool vcpu_prepare(struct vcpu *v, uint64_t *now
 
     do {
         hv_timer_run();
-        /* Before looking: who posts something afterwards sets it again, and then either we see it or are interrupted. */
+        /* Before looking: who posts something afterwards sets it again, and then either we see it or are interrupted.
+         */
         __atomic_store_n(&v->kicked, false, __ATOMIC_SEQ_CST);
         if (vm_has_ended(v->vm)) {
             *why = RUN_ENDED;
@@ -237,7 +238,7 @@ static __attribute__((noinline)) bool vcpu_prepare(struct vcpu *v, uint64_t *now
             return false;
         }
         *now = tsc_read();
-        if (v->exits->yields || sched_slice_over(v, *now)) {
+        if (v->exits->yields || sched_slice_over(v, *now) || __atomic_load_n(&c->called, __ATOMIC_RELAXED)) {
             *why = v->exits->yields ? RUN_YIELDED : RUN_SLICE_OVER;
             v->exits->yields = false;
             return false;
@@ -256,7 +257,8 @@ static __attribute__((noinline)) bool vcpu_prepare(struct vcpu *v, uint64_t *now
 static inline bool is_prepared(const struct vcpu *v, const struct cpu *c, uint64_t now)
 {
     return c->next_deadline > now && !v->event.info && !v->halted && !lapic_is_requested(v->lapic) &&
-           !(v->proc_controls & (PROC_INTERRUPT_WINDOW | PROC_NMI_WINDOW)) && v->ept_generation == v->vm->ept.generation;
+           !(v->proc_controls & (PROC_INTERRUPT_WINDOW | PROC_NMI_WINDOW)) &&
+           v->ept_generation == v->vm->ept.generation;
 }
 
 /* The most frequent exit by far is the gate's: it is told from the others here, without the table. */

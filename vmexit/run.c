@@ -1,5 +1,6 @@
 /*
- * What a CPU does all day: choose a vCPU (hv/schedule.h), run it until it stops (loop.c), and so on.  See vmexit/vmexit.h.
+ * What a CPU does all day: choose a vCPU (hv/schedule.h), run it until it stops (loop.c), and so on.  See
+ * vmexit/vmexit.h.
  */
 #include "hv/cpu.h"
 #include "hv/schedule.h"
@@ -63,6 +64,8 @@ void cpu_run(bool (*look)(void))
 
     for (;;) {
         hv_timer_run();
+        /* Acquire: pairs with cpu_call().  Before looking: who calls afterwards is seen in the next round. */
+        (void)__atomic_exchange_n(&this_cpu()->called, false, __ATOMIC_ACQUIRE);
         if (look && look())
             return;
         struct vcpu *v = sched_pick(skip);

@@ -19,7 +19,7 @@
 #include "virtio/device/device.h"
 
 #define SPEC_NAME_MAX 32u
-#define SPEC_MAX 65536u
+#define SPEC_MAX      65536u
 
 static const struct boot_info *boot;
 static struct sandbox *sandboxes[SANDBOX_MAX]; /* NULL: gone, or never there */
@@ -28,7 +28,7 @@ static uint64_t made;
 static bool maps; /* the option */
 
 static struct spinlock ended_lock = SPINLOCK_INIT; /* a leaf */
-static struct vm *ended; /* ended_lock: VMs without vCPUs, to be destroyed */
+static struct vm *ended;                           /* ended_lock: VMs without vCPUs, to be destroyed */
 
 /* On any CPU: the boot CPU does the rest. */
 static void vm_ended(struct vm *vm)
@@ -38,7 +38,7 @@ static void vm_ended(struct vm *vm)
     vm->ended_next = ended;
     ended = vm;
     spin_unlock_irqrestore(&ended_lock, flags);
-    cpu_kick(cpu_at(0));
+    cpu_call(cpu_at(0));
 }
 
 static struct vm *ended_take(void)
@@ -238,7 +238,8 @@ static bool loads(const struct sandbox *b, const char *member)
     return strcmp(b->spec.kernel, member) == 0 || (b->spec.initrd && strcmp(b->spec.initrd, member) == 0);
 }
 
-/* Whose root archive another sandbox loads too, or who will be made again, gets a copy of it: else it is mapped, to be written. */
+/* Whose root archive another sandbox loads too, or who will be made again, gets a copy of it: else it is mapped, to be
+ * written. */
 static void initrds_share(void)
 {
     for (unsigned i = 0; i < count; i++) {
@@ -263,9 +264,8 @@ static void leak_check(const struct memory_stats *before)
         log_error("sandbox: it is gone but left %lld pages and %lld objects behind",
                   (long long)(kept_before - kept_after), (long long)(after.objects - before->objects));
     log_debug("sandbox: %llu made and ended; %llu allocations, %llu pages free before, %llu after",
-              (unsigned long long)made,
-              (unsigned long long)(after.allocations - before->allocations), (unsigned long long)before->free_pages,
-              (unsigned long long)after.free_pages);
+              (unsigned long long)made, (unsigned long long)(after.allocations - before->allocations),
+              (unsigned long long)before->free_pages, (unsigned long long)after.free_pages);
 }
 
 void sandboxes_run(const struct boot_info *b, const struct options *o)

@@ -162,7 +162,7 @@ CASES = {
     "repeat": lambda o: repeat(o, 20),
     "leaks": lambda o: repeat(o, 1000),
 }
-SLOW = {"leaks", "neighbours-on-2"} # have to be asked for
+SLOW = {"leaks"} # have to be asked for
 
 
 def main():
