@@ -1,15 +1,12 @@
 /*
  * trapline control PATH COMMAND...: say something to a sandbox that runs with `--control PATH`.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include "tools/bytes.h"
 #include "tools/commands.h"
+#include "tools/control_client.h"
 #include "tools/message.h"
 
 static const char usage[] =
@@ -23,29 +20,6 @@ static const char usage[] =
     "  trap on|off               turn trapping on or off\n"
     "\n"
     "The exit status is 0, 1 if the command was refused, 125 if nobody listens.\n";
-
-static int dial(const char *path)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    if (strlen(path) >= sizeof address.sun_path)
-        fail(EXIT_LAUNCHER, "%s: the path is too long for a socket", path);
-    strcpy(address.sun_path, path);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0)
-        fail(EXIT_LAUNCHER, "%s: %s", path, strerror(errno));
-    return fd;
-}
-
-static void send_all(int fd, const struct bytes *b)
-{
-    for (size_t done = 0; done < b->size;) {
-        ssize_t n = send(fd, b->data + done, b->size - done, MSG_NOSIGNAL);
-        if (n < 0)
-            fail(EXIT_LAUNCHER, "the sandbox has ended: %s", strerror(errno));
-        done += (size_t)n;
-    }
-}
 
 static void append_rules(struct bytes *b)
 {
@@ -96,8 +70,8 @@ int command_control(int argc, char **argv)
     bytes_append(&request, "\n", 1);
     if (strcmp(argv[2], "rules") == 0)
         append_rules(&request);
-    int fd = dial(argv[1]);
-    send_all(fd, &request);
+    int fd = control_dial(argv[1]);
+    control_send(fd, &request);
     bytes_free(&request);
     FILE *in = fdopen(fd, "r");
     return in ? take_replies(in, strcmp(argv[2], "questions") == 0) : EXIT_LAUNCHER;

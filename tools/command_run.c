@@ -24,22 +24,39 @@ static FILE *open_trace_file(const char *option, const char *path)
     return file;
 }
 
+/* Before the traces begin: it is told what they are told of the start. */
+static void open_control(struct session *s)
+{
+    struct control_sandbox *sandboxes = must_alloc(s->sandbox_count * sizeof *sandboxes);
+
+    if (machine_choose(s->options) == MACHINE_QEMU)
+        fail(EXIT_LAUNCHER, "--control: this machine has no hypervisor to be told anything");
+    for (size_t i = 0; i < s->sandbox_count; i++) {
+        const struct session_sandbox *b = &s->sandboxes[i];
+        sandboxes[i] = (struct control_sandbox){b->name, &b->options->rules, run_options_program(b->options)};
+    }
+    s->server = control_open(s->options->control, &s->machine->mailbox, sandboxes, s->sandbox_count);
+}
+
 static void open_traces(struct session *s, const struct bytes *root)
 {
-    FILE *file = s->options->trace_out ? open_trace_file("--trace-out", s->options->trace_out) : NULL;
-
+    s->trace_file = s->options->trace_out ? open_trace_file("--trace-out", s->options->trace_out) : NULL;
+    if (s->options->control)
+        open_control(s);
     if (s->options->trace_binary)
         s->trace_binary = open_trace_file("--trace-binary", s->options->trace_binary);
     for (size_t i = 0; i < s->sandbox_count; i++)
-        session_trace_begin(s, &s->sandboxes[i], file, root);
+        session_trace_begin(s, &s->sandboxes[i], s->trace_file, root);
 }
 
 static void add_sandbox(struct session *s, const char *name, const struct run_options *o, const struct bytes *kernel)
 {
     s->sandboxes = must_realloc(s->sandboxes, (s->sandbox_count + 1) * sizeof *s->sandboxes);
-    s->sandboxes[s->sandbox_count++] = (struct session_sandbox){
-        .name = name, .options = o, .kernel = kernel, .out = {.name = name, .output = &s->out},
-        .err = {.name = name, .output = &s->err}};
+    s->sandboxes[s->sandbox_count++] = (struct session_sandbox){.name = name,
+                                                                .options = o,
+                                                                .kernel = kernel,
+                                                                .out = {.name = name, .output = &s->out},
+                                                                .err = {.name = name, .output = &s->err}};
 }
 
 static void read_manifest(struct manifest *m, const struct run_options *o)
@@ -97,25 +114,6 @@ static void start_single(struct session *s, struct run_options *o)
     bytes_free(&root);
 }
 
-/* The program of the launcher's own trace of a sandbox, which stays; NULL: it prints none. */
-static const struct trace_program *session_program(const struct run_options *o)
-{
-    return o->trace || o->trace_binary ? run_options_program(o) : NULL;
-}
-
-static void open_control(struct session *s)
-{
-    struct control_sandbox *sandboxes = must_alloc(s->sandbox_count * sizeof *sandboxes);
-
-    if (!s->machine->has_mailbox)
-        fail(EXIT_LAUNCHER, "--control: this machine has no hypervisor to be told anything");
-    for (size_t i = 0; i < s->sandbox_count; i++) {
-        const struct session_sandbox *b = &s->sandboxes[i];
-        sandboxes[i] = (struct control_sandbox){b->name, &b->options->rules, session_program(b->options)};
-    }
-    s->server = control_open(s->options->control, &s->machine->mailbox, sandboxes, s->sandbox_count);
-}
-
 int command_run(int argc, char **argv)
 {
     struct run_options options;
@@ -124,8 +122,8 @@ int command_run(int argc, char **argv)
 
     run_options_parse(&options, argc, argv);
     images_find(&images, options.guest_kernel);
-    struct session session = {.options = &options, .images = &images, .machine = &machine,
-                              .out.fd = STDOUT_FILENO, .err.fd = STDERR_FILENO};
+    struct session session = {
+        .options = &options, .images = &images, .machine = &machine, .out.fd = STDOUT_FILENO, .err.fd = STDERR_FILENO};
     if (options.timeout > 0)
         session.deadline_ns = now_ns() + (int64_t)(options.timeout * 1e9);
     if (options.manifest)
@@ -134,8 +132,6 @@ int command_run(int argc, char **argv)
         start_single(&session, &options);
     if (options.tty && terminal_take())
         session.err.raw = isatty(STDERR_FILENO);
-    if (options.control)
-        open_control(&session);
     int status = session_run(&session);
     control_close(session.server);
     session_trace_end(&session);

@@ -7,6 +7,7 @@
 int command_run(int argc, char **argv);
 int command_trace(int argc, char **argv);
 int command_control(int argc, char **argv);
+int command_attach(int argc, char **argv);
 int command_calls(int argc, char **argv);
 
 #endif

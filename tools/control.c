@@ -21,7 +21,8 @@ static void boxes_make(struct control *c, const struct control_sandbox *sandboxe
     c->boxes = must_alloc(count * sizeof *c->boxes);
     c->box_count = count;
     for (size_t i = 0; i < count; i++) {
-        c->boxes[i] = (struct box){.made = &sandboxes[i], .sessions_used = 1};
+        c->boxes[i] = (struct box){.control = c, .made = &sandboxes[i], .sessions_used = 1};
+        box_open(c, &c->boxes[i]);
         for (size_t n = 0; n < sandboxes[i].rules->count; n++) {
             const char *wrong = rule_add_line(&c->boxes[i].rules, sandboxes[i].rules->items[n]);
             if (wrong)
@@ -68,12 +69,15 @@ void control_close(struct control *c)
 {
     if (!c)
         return;
+    sessions_finish(c);
     for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
         client_close(&c->clients[i]);
     orders_free(c);
     questions_free(c);
-    for (size_t i = 0; i < c->box_count; i++)
+    for (size_t i = 0; i < c->box_count; i++) {
         rule_list_free(&c->boxes[i].rules);
+        box_close(&c->boxes[i]);
+    }
     free(c->boxes);
     close(c->fd);
     unlink(c->path);
@@ -92,7 +96,7 @@ void control_say(struct client *k, const char *fmt, const char *text)
 
 void client_leave(struct control *c, struct client *k)
 {
-    bool attached = k->session != 0;
+    bool attached = k->session != 0 && !k->leaving;
     unsigned sandbox = k->sandbox;
 
     client_close(k);
@@ -150,7 +154,12 @@ static void rules_line(struct control *c, struct client *k, const char *line)
 
 static void command_line(struct control *c, struct client *k, const char *line)
 {
-    if (k->in_rules) {
+    if (k->session) { /* what it reads is its log: nothing else is said to it */
+        if (k->attached && strcmp(line, "detach") == 0)
+            session_detach(c, k);
+        else
+            client_leave(c, k);
+    } else if (k->in_rules) {
         rules_line(c, k, line);
     } else if (strncmp(line, "rules", 5) == 0 && (line[5] == ' ' || !line[5])) {
         if (sandbox_find(c, line[5] ? line + 6 : "", &k->rules_sandbox))

@@ -12,9 +12,13 @@
 #include "tools/run_options.h"
 
 /*
- * What a client that attached gets after "ok": first a struct control_clock, then pieces of whole records, each behind its
- * size (32 bits).
+ * What a client that attached gets after "ok": a trace log (tools/trace_log.h) that goes on until it or the sandbox ends: facts of
+ * what is known of tasks and files, then records in their order.  The fact CONTROL_END_KEY ends it, its value says why.
  */
+#define CONTROL_END_KEY "end"
+#define CONTROL_END_DETACHED "detached"
+#define CONTROL_END_SANDBOX "sandbox"
+
 #define CONTROL_CLIENTS_MAX 8
 #define CONTROL_SLOTS (1 + CONTROL_CLIENTS_MAX)
 
@@ -24,7 +28,7 @@ struct trace_program;
 struct control_sandbox {
     const char *name;             /* NULL: it is the only one */
     const struct string_list *rules; /* those it was started with */
-    const struct trace_program *filter; /* of the launcher's own trace, which is session 0; NULL: it has none */
+    const struct trace_program *filter; /* of session 0, the launcher's own; NULL: it has none */
 };
 
 /* Listens; ends the launcher if that cannot be.  What `sandboxes` points to stays the caller's, and must stay. */
@@ -37,6 +41,11 @@ void control_serve(struct control *c, const struct pollfd *p);
 
 /* Somebody who is not to miss anything reads too slowly: the sandbox has to wait. */
 bool control_is_full(const struct control *c);
+
+/* A fact of a sandbox's start (trace_view_fact()); before the first record. */
+void control_fact(struct control *c, unsigned sandbox, const char *key, const char *value, const char *more);
+/* No record came for a moment: what waits for its order goes on. */
+void control_pause(struct control *c);
 
 /* Frames of the hypervisor. */
 void control_trace(struct control *c, unsigned sandbox, const void *records, size_t n);

@@ -10,6 +10,9 @@
 #include "abi/trace_control.h"
 #include "tools/control.h"
 #include "tools/rules.h"
+#include "tools/trace_log.h"
+#include "tools/trace_order.h"
+#include "tools/trace_view.h"
 
 #define OUTPUT_ENOUGH (1u << 20) /* bytes that wait for a client: more is dropped, or the sandbox waits */
 
@@ -24,17 +27,22 @@ struct client {
     struct rule_list rules;
     unsigned session;  /* its bit in records; 0: it has none */
     bool attached;     /* the hypervisor has it */
+    bool leaving;      /* it detached: it gets what waits for it, then it is closed */
     unsigned sandbox;  /* attached to this one */
     struct trace_program *filter;
     bool waits;        /* the sandbox waits for it, else what does not fit is dropped and counted */
     struct bytes output;
+    struct trace_log_state log; /* of what was put into `output` */
     uint64_t dropped;  /* records, not told yet */
 };
 
 struct box {
+    struct control *control;
     const struct control_sandbox *made; /* by the caller */
     struct rule_list rules;
     unsigned sessions_used; /* BIT(number): not to be given again yet */
+    struct trace_order *order;    /* records of all vCPUs: each session gets a part of them, so a gap says nothing to it */
+    struct trace_view *follower;  /* what is known of tasks and files, for those who come later */
 };
 
 struct order {
@@ -79,7 +87,11 @@ void orders_free(struct control *c);
 /* control_sessions.c */
 void session_attach(struct control *c, struct client *k, const char *text); /* what follows "attach " */
 void session_attached(struct control *c, struct client *k);                 /* the hypervisor has it: records come now */
+void session_detach(struct control *c, struct client *k);
 void session_output_send(struct control *c, struct client *k);
+void box_open(struct control *c, struct box *b);
+void box_close(struct box *b);
+void sessions_finish(struct control *c); /* the sandboxes have ended: clients get what waits for them */
 
 /* control_questions.c */
 void questions_repeat(const struct control *c, struct client *k); /* those without an answer */

@@ -1,6 +1,6 @@
 /*
- * See tools/control_internal.h: commands for the hypervisor, one at a time, as its mailbox has room for one; those behind wait in a
- * queue with whom to tell.
+ * See tools/control_internal.h: commands for the hypervisor, one at a time, as its mailbox has room for one; those
+ * behind wait in a queue with whom to tell.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -19,7 +19,8 @@ static void orders_start(struct control *c)
     c->running_number = mailbox_command(c->mailbox, o->command.data, o->command.size);
 }
 
-struct order *order_new(const struct client *k, enum trace_command_type type, unsigned sandbox, const void *body, size_t n)
+struct order *order_new(const struct client *k, enum trace_command_type type, unsigned sandbox, const void *body,
+                        size_t n)
 {
     struct order *o = must_alloc(sizeof *o);
     struct trace_command head = {(uint16_t)type, (uint16_t)sandbox, (uint32_t)n};
@@ -45,13 +46,11 @@ bool config_order(struct control *c, const struct client *k, unsigned number)
 
     for (int i = 0; i < CONTROL_CLIENTS_MAX; i++) {
         const struct client *other = &c->clients[i];
-        if (other->fd >= 0 && other->session && other->sandbox == number) {
+        if (other->fd >= 0 && other->session && !other->leaving && other->sandbox == number) {
             programs[other->session] = other->filter;
             sessions |= (unsigned)BIT(other->session);
         }
     }
-    if (sessions == 1 && !b->made->filter) /* nobody looks on: all is recorded as from the start */
-        programs[0] = NULL;
     trace_config_build(&config, programs, &b->rules);
     bool fits = config.size <= TRACE_CONFIG_SIZE_MAX;
     if (fits) {
@@ -84,9 +83,21 @@ static unsigned sessions_waiting(const struct control *c, unsigned box)
     unsigned sessions = 0;
 
     STAILQ_FOREACH(o, &c->orders, link)
-        if (o->is_config && o->box == box)
-            sessions |= o->sessions;
+    if (o->is_config && o->box == box)
+        sessions |= o->sessions;
     return sessions;
+}
+
+static void attach_done(struct control *c, struct client *k, struct order *o, int error)
+{
+    if (!(o->sessions & BIT(k->session))) /* rules that it had asked for before */
+        return;
+    if (!error) {
+        session_attached(c, k);
+        return;
+    }
+    o->sessions &= ~(unsigned)BIT(k->session);
+    k->session = 0;
 }
 
 void control_done(struct control *c, uint32_t number, int error)
@@ -99,8 +110,8 @@ void control_done(struct control *c, uint32_t number, int error)
         struct client *k = &c->clients[i];
         if (k->fd >= 0 && k->serial == o->client && o->client) {
             control_say(k, error ? "error %s\n" : "ok\n", error_message(error));
-            if (!error && k->session)
-                session_attached(c, k);
+            if (o->is_config && k->fd >= 0 && k->session && !k->attached)
+                attach_done(c, k, o, error);
         }
     }
     STAILQ_REMOVE_HEAD(&c->orders, link);
@@ -111,7 +122,6 @@ void control_done(struct control *c, uint32_t number, int error)
     c->running = false;
     orders_start(c);
 }
-
 
 void orders_free(struct control *c)
 {

@@ -228,6 +228,9 @@ static struct compiler part_compile(const struct filter *f, const struct filter_
 static void steps_fill(const struct filter *f, const struct filter_extra *extra, struct trace_program *p)
 {
     unsigned label;
+
+    if (!f) /* everything is in `pass` */
+        return;
     struct compiler entry = part_compile(f, extra, p, false, &label);
 
     if (entry.full)

@@ -19,6 +19,7 @@ static const struct command {
 } commands[] = {
     {"run", command_run, "run a program in a sandbox (see: trapline run --help)"},
     {"trace", command_trace, "print a trace that `run --trace-binary FILE` saved"},
+    {"attach", command_attach, "trace a sandbox that runs with --control"},
     {"control", command_control, "change rules and answer questions of a sandbox that runs with --control"},
     {"calls", command_calls, "list the system calls and how far the guest kernel implements them"},
     {"help", command_help, "this text"},

@@ -148,17 +148,21 @@ struct trace_program *run_options_program(const struct run_options *o)
 {
     struct trace_options everything;
 
-    if (!o->trace_binary)
-        return trace_options_program(&o->show);
+    if (o->no_trap || o->no_records || (!o->trace && !o->trace_binary && !o->control))
+        return NULL;
+    if (o->trace && !o->trace_binary)
+        return trace_options_program(&o->show, o->control);
+    if (!o->trace_binary && !o->last)
+        return trace_tracked_program();
     trace_options_init(&everything);
-    return trace_options_program(&everything);
+    return trace_options_program(&everything, false);
 }
 
 const char *trace_mode(const struct run_options *o)
 {
     if (o->no_trap || o->no_records)
         return "off";
-    return o->trace || o->trace_binary ? "stream" : "ring";
+    return o->trace || o->trace_binary || o->control ? "stream" : "ring";
 }
 
 static enum machine_kind parse_machine(const char *name)

@@ -52,7 +52,10 @@ void run_options_parse(struct run_options *o, int argc, char **argv);
 void string_list_add(struct string_list *list, const char *item);
 char *string_list_join(const struct string_list *list, char separator); /* allocated */
 
-/* What of calls is to be recorded for the launcher's own trace; a log gets all.  Allocated. */
+/*
+ * What of calls is to be recorded for the launcher: for its own trace (a log gets all), and with --control also the calls that tell
+ * what descriptors are, for those who attach later.  Allocated; NULL: nothing is streamed.
+ */
 struct trace_program *run_options_program(const struct run_options *o);
 
 /* What the hypervisor is to do with records: off, ring or stream (docs/building.md). */

@@ -45,6 +45,8 @@ struct session {
     size_t sandbox_count;
     struct output out, err;     /* ours */
     struct control *server;     /* of --control; NULL: nobody may say anything */
+    FILE *trace_file;           /* of --trace-out; NULL: none */
+    bool trace_file_failed;     /* it could not be written; this was said */
     FILE *trace_binary;         /* NULL: no log is written */
     struct trace_log_state log; /* of trace_binary */
     struct bytes log_facts;     /* packed, to follow its header */

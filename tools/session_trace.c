@@ -1,12 +1,14 @@
 /*
  * See tools/session.h: the records of sandboxes on their way to the terminal, a file, and a log.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 
 #include "lib/cpio.h"
+#include "tools/control.h"
 #include "tools/message.h"
 #include "tools/session.h"
 #include "tools/trace_reader.h"
@@ -17,6 +19,7 @@ struct trace_target {
     const char *name;
     FILE *file; /* NULL: output */
     struct output *output;
+    struct session *session;
 };
 
 static void text_to_target(void *context, const char *text, size_t n)
@@ -28,6 +31,10 @@ static void text_to_target(void *context, const char *text, size_t n)
         named_stream_put(&stream, text, n);
     else
         fprintf(t->file, "%s%s%.*s", t->name ? t->name : "", t->name ? ": " : "", (int)n, text);
+    if (t->file && ferror(t->file) && !t->session->trace_file_failed) { /* the sandbox goes on without it */
+        t->session->trace_file_failed = true;
+        message("--trace-out %s: could not be written: %s", t->session->options->trace_out, strerror(errno));
+    }
     bytes_free(&stream.line);
 }
 
@@ -35,6 +42,7 @@ static void text_to_target(void *context, const char *text, size_t n)
 static void fact(struct session *s, struct session_sandbox *b, const char *key, const char *value, const char *more)
 {
     trace_view_fact(b->trace, key, value, more);
+    control_fact(s->server, (unsigned)(b - s->sandboxes), key, value, more);
     if (s->trace_binary)
         trace_log_pack_fact(key, value, more, &s->log_facts);
 }
@@ -58,8 +66,10 @@ static void root_facts(struct session *s, struct session_sandbox *b, const struc
 }
 
 /* The links of the guest kernel's /dev. */
-static const char *const device_links[][2] = {{"/dev/fd", "/proc/self/fd"}, {"/dev/stdin", "/proc/self/fd/0"},
-                                              {"/dev/stdout", "/proc/self/fd/1"}, {"/dev/stderr", "/proc/self/fd/2"}};
+static const char *const device_links[][2] = {{"/dev/fd", "/proc/self/fd"},
+                                              {"/dev/stdin", "/proc/self/fd/0"},
+                                              {"/dev/stdout", "/proc/self/fd/1"},
+                                              {"/dev/stderr", "/proc/self/fd/2"}};
 
 /* What the program begins with; of another kernel's processes nothing is known. */
 static void start_facts(struct session *s, struct session_sandbox *b, const struct bytes *root)
@@ -99,10 +109,11 @@ void session_trace_begin(struct session *s, struct session_sandbox *b, FILE *fil
         return;
     if (b->options->trace) {
         struct trace_target *target = must_alloc(sizeof *target);
-        *target = (struct trace_target){b->name, file, &s->err};
+        *target = (struct trace_target){b->name, file, &s->err, s};
         sink = (struct trace_sink){text_to_target, target, file != NULL};
     }
     b->trace = trace_view_new(&b->options->show, sink);
+    trace_view_set_sessions(b->trace, 1);
     start_facts(s, b, root);
 }
 
@@ -126,6 +137,7 @@ void session_trace_clock(struct session *s, uint64_t tsc_hz, uint64_t tsc)
     int64_t now = t.tv_sec * 1000000000LL + t.tv_nsec;
     for (size_t i = 0; i < s->sandbox_count; i++)
         trace_view_set_clock(s->sandboxes[i].trace, tsc_hz, tsc, now);
+    control_set_clock(s->server, (struct control_clock){tsc_hz, tsc, now});
     log_start(s, tsc_hz, tsc, now);
 }
 
@@ -136,8 +148,11 @@ static void log_records(struct session *s, const uint8_t *data, size_t n)
 
     log_start(s, 0, 0, 0);
     bytes_append(&aligned, data, n);
-    for (size_t at = 0; (size = trace_record_check(aligned.data + at, n - at)); at += size)
-        trace_log_pack(&s->log, (const void *)(aligned.data + at), &packed);
+    for (size_t at = 0; (size = trace_record_check(aligned.data + at, n - at)); at += size) {
+        const struct trace_record *r = (const void *)(aligned.data + at);
+        if (!r->sessions || r->sessions & 1)
+            trace_log_pack(&s->log, r, &packed);
+    }
     fwrite(packed.data, 1, packed.size, s->trace_binary);
     bytes_free(&packed);
     bytes_free(&aligned);
@@ -157,6 +172,7 @@ void session_trace_pause(struct session *s, bool is_long)
         if (is_long || !s->options->trace_out)
             trace_view_pause(s->sandboxes[i].trace);
     }
+    control_pause(s->server);
     if (s->trace_binary)
         fflush(s->trace_binary);
 }
@@ -166,6 +182,10 @@ void session_trace_end(struct session *s)
     for (size_t i = 0; i < s->sandbox_count; i++)
         trace_view_free(s->sandboxes[i].trace);
     log_start(s, 0, 0, 0);
+    if (s->trace_file && fclose(s->trace_file) && !s->trace_file_failed)
+        fail(EXIT_LAUNCHER, "--trace-out %s: could not be written", s->options->trace_out);
+    if (s->trace_file_failed)
+        exit(EXIT_LAUNCHER); /* it was said when it happened */
     if (s->trace_binary && fclose(s->trace_binary))
         fail(EXIT_LAUNCHER, "--trace-binary %s: could not be written", s->options->trace_binary);
     s->trace_binary = NULL;

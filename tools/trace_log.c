@@ -319,44 +319,89 @@ static void packed_take(struct trace_log_state *s, struct source *in, struct byt
     sink->record(sink->context, r);
 }
 
-static char *header_read(struct source *in, const struct trace_log_sink *sink)
+/* NULL: it is whole; its size is *size, or 0: more bytes are needed. */
+static char *header_read(const uint8_t *data, size_t n, const struct trace_log_sink *sink, size_t *size)
 {
     struct trace_log_header h = {0};
-    size_t n = (size_t)(in->end - in->at), least = offsetof(struct trace_log_header, tsc_hz);
+    size_t least = offsetof(struct trace_log_header, tsc_hz);
 
-    if (n < least || memcmp(in->at, TRACE_LOG_MAGIC, sizeof h.magic))
+    *size = 0;
+    if (memcmp(data, TRACE_LOG_MAGIC, MIN(n, sizeof h.magic)))
         return must_format("this is no trace log");
-    memcpy(&h, in->at, least);
-    if (h.header_size < least || h.header_size > n)
-        return must_format("the log ends in its header");
-    memcpy(&h, in->at, MIN((size_t)h.header_size, sizeof h));
+    if (n < least)
+        return NULL;
+    memcpy(&h, data, least);
     if (h.version > TRACE_LOG_VERSION)
         return must_format("the log's version is %u, this program knows up to %u", h.version, TRACE_LOG_VERSION);
-    in->at += h.header_size;
+    if (h.header_size < least)
+        return must_format("the log's header is damaged");
+    if (h.header_size > n)
+        return NULL;
+    memcpy(&h, data, MIN((size_t)h.header_size, sizeof h));
     sink->header(sink->context, &h);
+    *size = h.header_size;
     return NULL;
+}
+
+struct trace_log_reader {
+    const struct trace_log_sink *sink;
+    struct trace_log_state state;
+    struct bytes record;
+    bool started; /* the header was read */
+    size_t at;    /* bytes taken so far */
+};
+
+struct trace_log_reader *trace_log_reader_new(const struct trace_log_sink *sink)
+{
+    struct trace_log_reader *r = must_alloc(sizeof *r);
+
+    *r = (struct trace_log_reader){.sink = sink};
+    return r;
+}
+
+void trace_log_reader_free(struct trace_log_reader *r)
+{
+    bytes_free(&r->record);
+    free(r);
+}
+
+char *trace_log_take(struct trace_log_reader *r, const void *data, size_t n, size_t *taken)
+{
+    struct source in = {data, (const uint8_t *)data + n, false};
+    char *why = NULL;
+
+    *taken = 0;
+    if (!r->started && n > 0) {
+        why = header_read(data, n, r->sink, taken);
+        r->started = *taken > 0;
+        r->at = *taken;
+        in.at += *taken;
+    }
+    while (!why && r->started && in.at < in.end) {
+        uint64_t size = number_take(&in);
+        if (in.bad || size > (uint64_t)(in.end - in.at))
+            break;
+        struct source packed = {in.at, in.at + size, false};
+        packed_take(&r->state, &packed, &r->record, r->sink);
+        if (packed.bad)
+            why = must_format("the log is damaged at byte %zu", r->at);
+        in.at += size;
+        r->at += (size_t)(in.at - (const uint8_t *)data) - *taken;
+        *taken = (size_t)(in.at - (const uint8_t *)data);
+    }
+    return why;
 }
 
 char *trace_log_read(const void *data, size_t n, const struct trace_log_sink *sink)
 {
-    struct source in = {data, (const uint8_t *)data + n, false};
-    struct trace_log_state state = {0};
-    struct bytes record = {0};
-    char *why = header_read(&in, sink);
+    struct trace_log_reader *r = trace_log_reader_new(sink);
+    size_t taken;
+    char *why = trace_log_take(r, data, n, &taken);
 
-    while (!why && in.at < in.end) {
-        size_t at = (size_t)(in.at - (const uint8_t *)data);
-        uint64_t size = number_take(&in);
-        if (in.bad || size > (uint64_t)(in.end - in.at)) {
-            why = must_format("the log is cut off in a record at byte %zu", at);
-            break;
-        }
-        struct source packed = {in.at, in.at + size, false};
-        packed_take(&state, &packed, &record, sink);
-        if (packed.bad)
-            why = must_format("the log is damaged at byte %zu", at);
-        in.at += size;
-    }
-    bytes_free(&record);
+    if (!why && !r->started)
+        why = must_format(n < sizeof(TRACE_LOG_MAGIC) - 1 ? "this is no trace log" : "the log ends in its header");
+    else if (!why && taken < n)
+        why = must_format("the log is cut off in a record at byte %zu", taken);
+    trace_log_reader_free(r);
     return why;
 }

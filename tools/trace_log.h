@@ -48,4 +48,11 @@ struct trace_log_sink {
  */
 char *trace_log_read(const void *data, size_t n, const struct trace_log_sink *sink) must_check;
 
+/* The same of a log that comes in pieces: what is whole of `data` is passed on, *taken says how much that was. */
+struct trace_log_reader;
+
+struct trace_log_reader *trace_log_reader_new(const struct trace_log_sink *sink);
+void trace_log_reader_free(struct trace_log_reader *r);
+char *trace_log_take(struct trace_log_reader *r, const void *data, size_t n, size_t *taken) must_check;
+
 #endif

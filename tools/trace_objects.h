@@ -8,6 +8,13 @@
 
 #define TRACE_DESCRIPTOR_MAX 65536 /* higher ones are not followed */
 
+/* The last snapshot (trace_tasks_tell()) that something was told in, and of which task, which descriptor. */
+struct trace_told {
+    uint64_t snapshot;
+    uint32_t tid;
+    int fd;
+};
+
 struct trace_object {
     unsigned refs;
     char *name;          /* a path, or pipe:[1], socket:[2], anon_inode:[eventpoll] */
@@ -17,6 +24,7 @@ struct trace_object {
     char *local, *peer;  /* its addresses as text; NULL: not known */
     int pid;             /* of a pidfd; 0: it is none */
     uint64_t signals;    /* of a signalfd */
+    struct trace_told told;
     struct trace_object *next, **previous; /* all objects that are paths: a rename changes their names */
 };
 
@@ -28,6 +36,7 @@ struct trace_descriptor {
 
 struct trace_files {
     unsigned refs;
+    struct trace_told told;
     size_t count, room;
     struct trace_descriptor *descriptors; /* by number */
 };

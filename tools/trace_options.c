@@ -326,14 +326,25 @@ bool trace_options_follow(const struct trace_options *o)
            filter_needs_names(o->filter) || filter_needs_comm(o->filter);
 }
 
-struct trace_program *trace_options_program(const struct trace_options *o)
+struct trace_program *trace_options_program(const struct trace_options *o, bool follow)
 {
     struct filter_extra extra = {.signals = o->signals};
     struct trace_program *program = must_alloc(TRACE_PROGRAM_SIZE_MAX);
 
-    if (trace_options_follow(o))
+    if (follow || trace_options_follow(o))
         trace_tracked_calls(&extra.calls);
     filter_compile(o->filter, &extra, program);
+    return program;
+}
+
+struct trace_program *trace_tracked_program(void)
+{
+    struct filter nothing = {.kind = FILTER_CALLS};
+    struct filter_extra extra = {.signals = 0};
+    struct trace_program *program = must_alloc(TRACE_PROGRAM_SIZE_MAX);
+
+    trace_tracked_calls(&extra.calls);
+    filter_compile(&nothing, &extra, program);
     return program;
 }
 

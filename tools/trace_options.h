@@ -56,8 +56,10 @@ void trace_options_free(struct trace_options *o);
 /* Are tasks, descriptors and paths followed?  Then the calls that change them are needed, whether they are shown or not. */
 bool trace_options_follow(const struct trace_options *o);
 
-/* What the gate is to record for a trace that is shown so; allocated. */
-struct trace_program *trace_options_program(const struct trace_options *o);
+/* What the gate is to record for a trace that is shown so, and, if so said, for one that follows tasks; allocated. */
+struct trace_program *trace_options_program(const struct trace_options *o, bool follow);
+/* Only what following tasks needs; allocated. */
+struct trace_program *trace_tracked_program(void);
 
 /* The filter as a set of calls, or an expression; ends the program if it is wrong. */
 void trace_option_filter(struct trace_options *o, const char *text);

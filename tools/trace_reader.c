@@ -35,6 +35,7 @@ struct trace_reader {
     struct task_tree tasks;
     struct task *last; /* found last; NULL: none */
     unsigned task_count;
+    uint32_t sessions; /* whose records count */
 };
 
 static int task_compare(const struct task *a, const struct task *b)
@@ -220,6 +221,8 @@ static void take_record(void *context, const struct trace_record *record)
     bool known = record->type < ARRAY_SIZE(types) && types[record->type].body &&
                  record->size - sizeof *record >= types[record->type].body;
 
+    if (record->sessions && !(record->sessions & r->sessions))
+        return;
     if (known && types[record->type].take)
         types[record->type].take(r, record);
     else
@@ -254,6 +257,11 @@ void trace_reader_feed(struct trace_reader *r, const void *data, size_t n)
     }
 }
 
+void trace_reader_set_sessions(struct trace_reader *r, uint32_t sessions)
+{
+    r->sessions = sessions;
+}
+
 void trace_reader_start(struct trace_reader *r, uint64_t sequence)
 {
     trace_order_start(r->order, sequence);
@@ -277,7 +285,7 @@ struct trace_reader *trace_reader_new(trace_take *take, void *context)
 {
     struct trace_reader *r = must_alloc(sizeof *r);
 
-    *r = (struct trace_reader){.take = take, .context = context};
+    *r = (struct trace_reader){.take = take, .context = context, .sessions = ~0u};
     r->order = trace_order_new(take_record, r);
     return r;
 }

@@ -19,6 +19,8 @@ void trace_reader_free(struct trace_reader *r); /* NULL: nothing */
 
 /* The sequence of the first record that will come; 0 if this is not said; UINT64_MAX: they come in order, whatever it is. */
 void trace_reader_start(struct trace_reader *r, uint64_t sequence);
+/* Of records that name sessions, those of other ones are passed over, each in its place. */
+void trace_reader_set_sessions(struct trace_reader *r, uint32_t sessions);
 /* Whole records, 8-byte aligned.  What is not well-formed ends the piece, and EVENT_DAMAGE says so. */
 void trace_reader_feed(struct trace_reader *r, const void *data, size_t n);
 /* Do not wait for records that should have come before those that are here. */

@@ -14,33 +14,13 @@
 #include "abi/decode.h"
 #include "lib/string.h"
 #include "tools/message.h"
+#include "tools/trace_tasks_internal.h"
 
-#define TASKS_MAX 65536u
-#define FIRST_NUMBER 99u /* the descriptors of the start have lower numbers of their own */
-#define LINKS_MAX 1000000u
+#define TASKS_MAX      65536u
+#define FIRST_NUMBER   99u /* the descriptors of the start have lower numbers of their own */
+#define LINKS_MAX      1000000u
 #define LINKS_FOLLOWED 40u /* as Linux */
 #define PATH_MAX_BYTES 4096u
-
-struct link {
-    RB_ENTRY(link) node;
-    char *path, *target;
-};
-
-RB_HEAD(trace_task_tree, trace_task);
-RB_HEAD(trace_link_tree, link);
-
-struct trace_tasks {
-    struct trace_task_tree tree;
-    size_t count;
-    uint64_t last_number;
-    struct trace_task *last; /* found last; NULL: none */
-    struct trace_link_tree links;
-    size_t link_count;
-    struct trace_objects objects;
-    struct trace_files *first_files; /* what the first task begins with */
-    char *first_folder;
-    char *first_program; /* NULL: not known */
-};
 
 static int task_compare(const struct trace_task *a, const struct trace_task *b)
 {
@@ -52,29 +32,27 @@ static int link_compare(const struct link *a, const struct link *b)
     return strcmp(a->path, b->path);
 }
 
-RB_PROTOTYPE(trace_task_tree, trace_task, node, task_compare)
 RB_GENERATE(trace_task_tree, trace_task, node, task_compare)
-RB_PROTOTYPE(trace_link_tree, link, node, link_compare)
 RB_GENERATE(trace_link_tree, link, node, link_compare)
 
 struct trace_tasks *trace_tasks_new(void)
 {
     struct trace_tasks *t = must_alloc(sizeof *t);
 
-    *t = (struct trace_tasks){.first_files = trace_files_new(), .first_folder = must_format("/"),
-                             .objects.last_number = FIRST_NUMBER};
+    *t = (struct trace_tasks){
+        .first_files = trace_files_new(), .first_folder = must_format("/"), .objects.last_number = FIRST_NUMBER};
     return t;
 }
 
-static struct trace_folder *folder_new(const char *path)
+struct trace_folder *trace_folder_new(const char *path)
 {
     struct trace_folder *f = must_alloc(sizeof *f);
 
-    *f = (struct trace_folder){1, must_format("%s", path)};
+    *f = (struct trace_folder){.refs = 1, .path = must_format("%s", path)};
     return f;
 }
 
-static void folder_put(struct trace_folder *f)
+void trace_folder_put(struct trace_folder *f)
 {
     if (!f || --f->refs > 0)
         return;
@@ -88,7 +66,7 @@ static void task_free(struct trace_tasks *t, struct trace_task *task)
     t->count--;
     t->last = NULL;
     trace_files_put(&t->objects, task->files);
-    folder_put(task->folder);
+    trace_folder_put(task->folder);
     free(task->program);
     free(task);
 }
@@ -147,25 +125,7 @@ void trace_link_add(struct trace_tasks *t, const char *path, const char *target)
     free(l);
 }
 
-void trace_tasks_fact(struct trace_tasks *t, const char *key, const char *value, const char *more)
-{
-    int fd;
-
-    if (sscanf(key, "fd.%d", &fd) == 1) {
-        trace_files_set(&t->objects, t->first_files, fd, trace_object_new(&t->objects, must_format("%s", value), *value == '/'),
-                        false);
-    } else if (strcmp(key, "cwd") == 0) {
-        free(t->first_folder);
-        t->first_folder = must_format("%s", value);
-    } else if (strcmp(key, "program") == 0) {
-        free(t->first_program);
-        t->first_program = must_format("%s", value);
-    } else if (strcmp(key, "link") == 0) {
-        trace_link_add(t, value, more);
-    }
-}
-
-static struct trace_task *task_find(struct trace_tasks *t, uint32_t tid)
+struct trace_task *trace_task_find(struct trace_tasks *t, uint32_t tid)
 {
     struct trace_task key = {.tid = tid};
 
@@ -174,7 +134,7 @@ static struct trace_task *task_find(struct trace_tasks *t, uint32_t tid)
     return t->last;
 }
 
-static struct trace_task *task_add(struct trace_tasks *t, uint32_t tid, uint32_t pid)
+struct trace_task *trace_task_add(struct trace_tasks *t, uint32_t tid, uint32_t pid)
 {
     if (t->count >= TASKS_MAX)
         return NULL;
@@ -189,16 +149,16 @@ static struct trace_task *task_add(struct trace_tasks *t, uint32_t tid, uint32_t
 /* A task that nobody announced: the first one has what the launcher gave it, of another nothing is known. */
 struct trace_task *trace_task_get(struct trace_tasks *t, uint32_t tid, uint32_t pid)
 {
-    struct trace_task *task = task_find(t, tid);
+    struct trace_task *task = trace_task_find(t, tid);
     bool is_first = t->last_number == 0;
 
     if (task)
         return task;
-    task = task_add(t, tid, pid);
+    task = trace_task_add(t, tid, pid);
     if (!task)
         return NULL;
     task->files = is_first ? trace_files_copy(&t->objects, t->first_files) : trace_files_new();
-    task->folder = folder_new(is_first ? t->first_folder : "");
+    task->folder = trace_folder_new(is_first ? t->first_folder : "");
     if (is_first && t->first_program)
         trace_task_program(t, task, t->first_program);
     return task;
@@ -214,7 +174,8 @@ void trace_task_program(struct trace_tasks *t, struct trace_task *task, const ch
     task->program = program;
 }
 
-/* clone's flags stand in its argument; clone3's in memory that is known only when the call returns: a thread shares all. */
+/* clone's flags stand in its argument; clone3's in memory that is known only when the call returns: a thread shares
+ * all. */
 static uint64_t sharing_flags(const struct trace_call *call, bool is_thread)
 {
     if (call && call->nr == SYS_clone)
@@ -231,7 +192,7 @@ void trace_tasks_fork(struct trace_tasks *t, const struct trace_record *record, 
     if (body->tid == record->tid) /* a hostile guest's word: nobody is its own child */
         return;
     trace_tasks_exit(t, body->tid);
-    struct trace_task *child = parent ? task_add(t, body->tid, body->pid) : NULL;
+    struct trace_task *child = parent ? trace_task_add(t, body->tid, body->pid) : NULL;
     if (!child)
         return;
     memcpy(child->comm, parent->comm, sizeof child->comm);
@@ -247,13 +208,13 @@ void trace_tasks_fork(struct trace_tasks *t, const struct trace_record *record, 
         child->folder = parent->folder;
         child->folder->refs++;
     } else {
-        child->folder = folder_new(parent->folder->path);
+        child->folder = trace_folder_new(parent->folder->path);
     }
 }
 
 void trace_tasks_exit(struct trace_tasks *t, uint32_t tid)
 {
-    struct trace_task *task = task_find(t, tid);
+    struct trace_task *task = trace_task_find(t, tid);
 
     if (task)
         task_free(t, task);
@@ -317,7 +278,8 @@ static bool walk_link(struct walk *w, const char *target, const char *rest)
 }
 
 /* /proc/self, and below it the program and the descriptors, which stand for what they are. */
-static const char *link_target(struct trace_tasks *t, const struct trace_task *task, const char *path, char *room, size_t size)
+static const char *link_target(struct trace_tasks *t, const struct trace_task *task, const char *path, char *room,
+                               size_t size)
 {
     struct link key = {.path = (char *)(uintptr_t)path};
     unsigned pid, fd;

@@ -16,6 +16,7 @@
 /* Shared by tasks that were made with CLONE_FS. */
 struct trace_folder {
     unsigned refs;
+    struct trace_told told;
     char *path; /* the working directory */
 };
 
@@ -34,8 +35,15 @@ struct trace_tasks;
 struct trace_tasks *trace_tasks_new(void);
 void trace_tasks_free(struct trace_tasks *t);
 
-/* A fact of the start: "fd.0" pipe:[2], "cwd" /, "program" /bin/sh, "link" /bin and usr/bin; others are ignored. */
+/*
+ * A fact of the start: "fd.0" pipe:[2], "cwd" /, "program" /bin/sh, "link" /bin and usr/bin; or one that trace_tasks_tell() told.
+ * Others are ignored.
+ */
 void trace_tasks_fact(struct trace_tasks *t, const char *key, const char *value, const char *more);
+
+/* All that is known now, as facts: who takes them before the next record knows as much. */
+typedef void trace_tell(void *context, const char *key, const char *value, const char *more);
+void trace_tasks_tell(struct trace_tasks *t, trace_tell *tell, void *context);
 
 /* Made if it is new; NULL: there are too many. */
 struct trace_task *trace_task_get(struct trace_tasks *t, uint32_t tid, uint32_t pid);

@@ -415,6 +415,11 @@ static void text_call(void *writer, struct trace_call *call, bool wanted)
     lines_show(w, false);
 }
 
+static const char *call_name(const struct trace_call *call)
+{
+    return call->nr < SYSCALL_COUNT && syscall_rows[call->nr].name ? syscall_rows[call->nr].name : "";
+}
+
 /* Notes about the trace itself, and what else is no call. */
 static size_t other_text(const struct trace_event *e, char *to, size_t size)
 {
@@ -429,7 +434,8 @@ static size_t other_text(const struct trace_event *e, char *to, size_t size)
     case EVENT_TASK_EXIT:
         return decode_task_exit(x->wait_status, to, size);
     case EVENT_LONE_END:
-        return (size_t)snprintf(to, size, "<... resumed>) = %lld", (long long)e->call->result);
+        return (size_t)snprintf(to, size, "<... %s%sresumed>) = %lld", call_name(e->call), *call_name(e->call) ? " " : "",
+                                (long long)e->call->result);
     case EVENT_SWITCH:
         return (size_t)snprintf(to, size, "*** trapping turned %s, %u calls open ***", s->on ? "on" : "off", s->open_calls);
     case EVENT_LOST:

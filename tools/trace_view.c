@@ -9,13 +9,15 @@
 #include <string.h>
 
 #include "abi/syscalls.h"
+#include "config.h"
 #include "tools/message.h"
 #include "tools/trace_log.h"
 #include "tools/trace_reader.h"
 #include "tools/trace_writer.h"
 
-#define WRITERS_MAX 2u /* a format, and a summary */
-#define PATHS_MAX 16u  /* of one call, for filters */
+#define WRITERS_MAX    2u          /* a format, and a summary */
+#define KEPT_BYTES_MAX (64u << 20) /* more than the flight recorders of all vCPUs hold */
+#define PATHS_MAX      16u         /* of one call, for filters */
 
 struct writer {
     const struct trace_writer_ops *ops;
@@ -28,8 +30,9 @@ struct trace_view {
     struct bytes kept;
     struct writer writers[WRITERS_MAX];
     size_t writer_count;
-    bool follows; /* tasks, descriptors and paths are followed */
-    bool started; /* the writers have begun */
+    bool follows;                       /* tasks, descriptors and paths are followed */
+    bool started;                       /* the writers have begun */
+    unsigned cpus;                      /* of the sandbox; 0: not known */
     const struct trace_writer_ops *own; /* in place of the format; NULL: none */
 };
 
@@ -54,8 +57,12 @@ int64_t trace_epoch_ns(const struct trace_clock *c, uint64_t tsc)
 
 struct decode_call trace_decode(const struct trace_call *call)
 {
-    struct decode_call d = {.nr = call->nr, .returned = call->returned, .answered = call->flags & TRACE_ANSWERED,
-                            .result = call->result, .items = call->items, .items_size = call->items_size};
+    struct decode_call d = {.nr = call->nr,
+                            .returned = call->returned,
+                            .answered = call->flags & TRACE_ANSWERED,
+                            .result = call->result,
+                            .items = call->items,
+                            .items_size = call->items_size};
 
     memcpy(d.args, call->args, sizeof d.args);
     return d;
@@ -249,6 +256,11 @@ static bool event_wanted(struct trace_show *s, const struct trace_event *e)
     facts.scalars.field[TRACE_FIELD_PID] = e->pid;
     facts.scalars.field[TRACE_FIELD_TID] = e->tid;
     facts.comm = s->task && *s->task->comm ? s->task->comm : NULL;
+    if (e->kind == EVENT_LONE_END && e->call->nr != ~0ULL) {
+        facts.known |= BIT(TRACE_FIELD_NR) | BIT(TRACE_FIELD_RESULT);
+        facts.scalars.field[TRACE_FIELD_NR] = e->call->nr;
+        facts.scalars.field[TRACE_FIELD_RESULT] = (uint64_t)e->call->result;
+    }
     return filter_test(s->options->filter, &facts) != TRUTH_NO;
 }
 
@@ -312,9 +324,10 @@ static void take_event(void *context, const struct trace_event *e)
 
 static void writers_begin(struct trace_view *v)
 {
-    static const struct trace_writer_ops *const formats[] = {
-        [TRACE_FORMAT_TEXT] = &trace_text_ops, [TRACE_FORMAT_JSON] = &trace_json_ops,
-        [TRACE_FORMAT_CHROME] = &trace_chrome_ops, [TRACE_FORMAT_BINARY] = &trace_binary_ops};
+    static const struct trace_writer_ops *const formats[] = {[TRACE_FORMAT_TEXT] = &trace_text_ops,
+                                                             [TRACE_FORMAT_JSON] = &trace_json_ops,
+                                                             [TRACE_FORMAT_CHROME] = &trace_chrome_ops,
+                                                             [TRACE_FORMAT_BINARY] = &trace_binary_ops};
     const struct trace_options *o = v->show.options;
 
     v->started = true;
@@ -353,12 +366,46 @@ static bool is_kept(const struct trace_view *v)
     return !v->show.sink.put && !v->own;
 }
 
+static void *follow_begin(struct trace_show *s)
+{
+    return s;
+}
+
+static void follow_call(void *writer, struct trace_call *call, bool wanted)
+{
+}
+
+static void follow_other(void *writer, const struct trace_event *event)
+{
+}
+
+static void follow_end(void *writer)
+{
+}
+
+const struct trace_writer_ops trace_follow_ops = {follow_begin, NULL,       follow_call, follow_other,
+                                                  NULL,         follow_end, follow_end};
+
+void trace_view_set_sessions(struct trace_view *v, uint32_t sessions)
+{
+    if (v)
+        trace_reader_set_sessions(v->reader, sessions);
+}
+
+void trace_view_tell(struct trace_view *v,
+                     void (*tell)(void *context, const char *key, const char *value, const char *more), void *context)
+{
+    trace_tasks_tell(v->show.tasks, tell, context);
+}
+
 void trace_view_fact(struct trace_view *v, const char *key, const char *value, const char *more)
 {
     if (!v)
         return;
     trace_tasks_fact(v->show.tasks, key, value, more);
-    if (strcmp(key, "cpus") == 0 && strcmp(value, "1") == 0)
+    if (strcmp(key, "cpus") == 0)
+        v->cpus = (unsigned)strtoul(value, NULL, 10);
+    if (v->cpus == 1 && strcmp(key, "cpus") == 0)
         trace_reader_start(v->reader, UINT64_MAX);
     if (v->show.options->format == TRACE_FORMAT_BINARY)
         trace_log_pack_fact(key, value, more, &v->show.facts);
@@ -370,6 +417,18 @@ void trace_view_set_clock(struct trace_view *v, uint64_t hz, uint64_t tsc, int64
         v->show.clock = (struct trace_clock){hz, tsc, start_ns};
 }
 
+/* What a sandbox streams though nobody shows it (--control) must not grow for ever: the older half goes. */
+static void kept_limit(struct trace_view *v)
+{
+    size_t at = 0, size;
+
+    if (v->kept.size <= KEPT_BYTES_MAX)
+        return;
+    while (at < v->kept.size / 2 && (size = trace_record_check(v->kept.data + at, v->kept.size - at)))
+        at += size;
+    bytes_consume(&v->kept, at ? at : v->kept.size);
+}
+
 void trace_view_feed(struct trace_view *v, const void *data, size_t n)
 {
     struct bytes aligned = {0};
@@ -378,6 +437,7 @@ void trace_view_feed(struct trace_view *v, const void *data, size_t n)
         return;
     if (is_kept(v)) {
         bytes_append(&v->kept, data, n);
+        kept_limit(v);
         return;
     }
     if (!v->started)
@@ -425,12 +485,25 @@ void trace_view_finish(struct trace_view *v)
         v->writers[i].ops->finish(v->writers[i].state);
 }
 
+/* As many as flight recorders hold. */
+static void kept_last(struct trace_view *v, size_t most)
+{
+    size_t count = 0, at, size;
+
+    for (at = 0; (size = trace_record_check(v->kept.data + at, v->kept.size - at)); at += size)
+        count++;
+    for (at = 0; count > most; count--)
+        at += trace_record_check(v->kept.data + at, v->kept.size - at);
+    bytes_consume(&v->kept, at);
+}
+
 void trace_view_print_kept(struct trace_view *v, struct trace_sink sink)
 {
     if (!v)
         return;
     v->show.sink = sink;
     trace_records_sort(v->kept.data, v->kept.size);
+    kept_last(v, (size_t)CONFIG_RECORDER_RECORDS * MAX(v->cpus, 1u));
     if (v->kept.size >= sizeof(struct trace_record))
         trace_reader_start(v->reader, ((const struct trace_record *)(const void *)v->kept.data)->sequence);
     trace_view_feed(v, v->kept.data, v->kept.size);

@@ -77,8 +77,28 @@ void gate_config_take(struct vcpu *v)
     g->config = shared->config ? gate_config_get(shared->config) : NULL;
     spin_unlock(&shared->lock);
     g->policy = g->config ? g->config->policy : v->vm->exits->options.policy;
-    trace_buffer_set_stream(&g->trace, v->vm->exits->options.trace == TRACE_STREAM || (g->config && g->config->sessions));
+    trace_buffer_set_stream(&g->trace,
+                            v->vm->exits->options.trace == TRACE_STREAM || (g->config && g->config->sessions));
     gate_config_put(old);
+}
+
+/* The part of a configuration that is rules: it is the last. */
+static const uint8_t *rules_of(const struct gate_config *c, size_t *size)
+{
+    const struct trace_config *config = (const void *)c->bytes;
+    const uint8_t *end = (const uint8_t *)config + config->size,
+                  *start = c->rule_count ? (const void *)c->rule[0] : end;
+
+    *size = (size_t)(end - start);
+    return start;
+}
+
+static bool rules_equal(const struct gate_config *a, const struct gate_config *b)
+{
+    size_t a_size, b_size;
+    const uint8_t *a_rules = rules_of(a, &a_size), *b_rules = rules_of(b, &b_size);
+
+    return a_size == b_size && memcmp(a_rules, b_rules, a_size) == 0;
 }
 
 int vm_trace_configure(struct vm *vm, const void *config, size_t size)
@@ -93,7 +113,7 @@ int vm_trace_configure(struct vm *vm, const void *config, size_t size)
         return -ENOMEM;
     uint64_t flags = spin_lock_irqsave(&shared->lock);
     struct gate_config *old = shared->config;
-    c->generation = old ? old->generation + 1 : 1;
+    c->generation = !old ? 1 : rules_equal(old, c) ? old->generation : old->generation + 1;
     shared->config = c;
     spin_unlock_irqrestore(&shared->lock, flags);
     gate_config_put(old);

@@ -13,7 +13,7 @@ struct vcpu;
 
 struct gate_config {
     uint32_t refs; /* atomic: the VM's and one for each vCPU that uses it */
-    uint32_t generation; /* no two of a VM have the same: whose counts a task's are */
+    uint32_t generation; /* raised when the rules are others: of which rules a task's counts are */
     uint8_t sessions; /* BIT(number) */
     uint8_t rule_count;
     const struct trace_program *filter[TRACE_SESSIONS_MAX]; /* by number; NULL: no such session */

@@ -209,6 +209,82 @@ static void descriptors_of_children(void **state)
     bytes_free(&b.records);
 }
 
+static void give_fact(void *context, const char *key, const char *value, const char *more)
+{
+    trace_view_fact(context, key, value, more);
+}
+
+/* Somebody who comes later is told what is known, with what tasks share, and then knows as much. */
+static void snapshots(void **state)
+{
+    struct trace_builder before = {.sequence = 0}, after;
+    uint64_t fork;
+
+    open_file(&before, 1, "/a", 3, 02000000);
+    build_call(&before, 1, SYS_dup, (const uint64_t[6]){3}, 4, 0, NULL);
+    build_call(&before, 1, SYS_chdir, (const uint64_t[6]){PATH_AT}, 0, PATH_AT, "/lib");
+    build_call(&before, 1, SYS_socket, (const uint64_t[6]){1, 1, 0}, 5, 0, NULL);
+    fork = build_entry(&before, 1, SYS_clone, (const uint64_t[6]){0x3d0f00});
+    build_fork(&before, 1, 3, 1);
+    build_return(&before, 1, SYS_clone, fork, 3, 0, NULL, 0, NULL, 0);
+    after = (struct trace_builder){.sequence = before.sequence};
+    build_call(&after, 3, SYS_fsync, (const uint64_t[6]){4}, 0, 0, NULL);
+    build_call(&after, 3, SYS_close, (const uint64_t[6]){3}, 0, 0, NULL);
+    build_call(&after, 1, SYS_fsync, (const uint64_t[6]){3}, 0, 0, NULL);
+    build_call(&after, 1, SYS_fsync, (const uint64_t[6]){5}, 0, 0, NULL);
+    open_file(&after, 3, "b", 7, 0);
+    build_call(&after, 1, SYS_unlink, (const uint64_t[6]){PATH_AT}, 0, PATH_AT, "/a");
+    build_call(&after, 1, SYS_fsync, (const uint64_t[6]){4}, 0, 0, NULL);
+
+    struct trace_view *follower = trace_view_new(&show, (struct trace_sink){.put = NULL});
+    trace_view_set_writer(follower, &trace_follow_ops);
+    trace_view_fact(follower, "link", "/lib", "usr/lib");
+    trace_view_feed(follower, before.records.data, before.records.size);
+    option('y', NULL);
+    option('A', NULL);
+    struct trace_view *late = view_new();
+    trace_view_tell(follower, give_fact, late);
+    trace_view_feed(late, after.records.data, after.records.size);
+    trace_view_finish(late);
+    bytes_append(&text, "", 1);
+    assert_string_equal((char *)text.data, "3     fsync(4</a>) = 0\n3     close(3</a>) = 0\n1     fsync(3) = 0\n"
+                                           "1     fsync(5<socket:[100]>) = 0\n"
+                                           "3     openat(AT_FDCWD</usr/lib>, \"b\", O_RDONLY) = 7</usr/lib/b>\n"
+                                           "1     unlink(\"/a\") = 0\n1     fsync(4</a>(deleted)) = 0\n");
+    trace_view_free(late);
+    trace_view_free(follower);
+    trace_options_free(&show);
+    set_up(NULL);
+    bytes_free(&before.records);
+    bytes_free(&after.records);
+}
+
+/* Records of other sessions keep their places, and are not shown. */
+static void sessions(void **state)
+{
+    struct trace_builder b = {.sequence = 0};
+    struct trace_record *r;
+    size_t second;
+
+    build_call(&b, 1, SYS_getpid, NO_ARGS, 1, 0, NULL);
+    second = b.records.size;
+    build_call(&b, 1, SYS_getuid, NO_ARGS, 0, 0, NULL);
+    for (size_t at = second; at < b.records.size; at += r->size) {
+        r = (void *)(b.records.data + at);
+        r->sessions = 2;
+    }
+    struct trace_view *v = view_new();
+    trace_view_set_sessions(v, 1);
+    trace_view_feed(v, b.records.data, b.records.size);
+    trace_view_finish(v);
+    trace_view_free(v);
+    trace_options_free(&show);
+    set_up(NULL);
+    bytes_append(&text, "", 1);
+    assert_string_equal((char *)text.data, "getpid() = 1\n");
+    bytes_free(&b.records);
+}
+
 static void filters(void **state)
 {
     struct trace_builder b = {.sequence = 0};
@@ -344,6 +420,36 @@ static void logs_cut_off(void **state)
     bytes_free(&unpacked);
 }
 
+/* In pieces of any size it reads as it does whole. */
+static void logs_in_pieces(void **state)
+{
+    struct trace_builder b = {.sequence = 0};
+    struct bytes log = {0};
+
+    for (unsigned i = 0; i < 5; i++)
+        open_file(&b, i, "/lib/x", 3, 0);
+    log_make(&log, &b);
+    for (size_t piece = 1; piece < 200; piece += 7) {
+        struct trace_log_reader *r = trace_log_reader_new(&log_sink);
+        struct bytes input = {0};
+        size_t taken;
+        unpacked.size = 0;
+        for (size_t at = 0; at < log.size; at += piece) {
+            bytes_append(&input, log.data + at, MIN(piece, log.size - at));
+            assert_null(trace_log_take(r, input.data, input.size, &taken));
+            bytes_consume(&input, taken);
+        }
+        assert_int_equal(input.size, 0);
+        assert_int_equal(unpacked.size, b.records.size);
+        assert_memory_equal(unpacked.data, b.records.data, unpacked.size);
+        trace_log_reader_free(r);
+        bytes_free(&input);
+    }
+    bytes_free(&log);
+    bytes_free(&b.records);
+    bytes_free(&unpacked);
+}
+
 static void logs_of_later_versions(void **state)
 {
     struct trace_builder b = {.sequence = 0};
@@ -429,7 +535,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(halves), cmocka_unit_test(halves_of_some), cmocka_unit_test(pauses), cmocka_unit_test(orders),
         cmocka_unit_test(descriptors), cmocka_unit_test(descriptors_of_children), cmocka_unit_test(filters),
-        cmocka_unit_test(decorations), cmocka_unit_test(logs_read_back), cmocka_unit_test(logs_cut_off),
+        cmocka_unit_test(decorations), cmocka_unit_test(logs_read_back), cmocka_unit_test(logs_cut_off), cmocka_unit_test(logs_in_pieces), cmocka_unit_test(snapshots), cmocka_unit_test(sessions),
         cmocka_unit_test(logs_of_later_versions), cmocka_unit_test(summaries), cmocka_unit_test(differences)};
 
     return cmocka_run_group_tests(tests, set_up, NULL);
