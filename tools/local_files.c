@@ -104,22 +104,29 @@ static char *absolute_path(const char *path)
     return getcwd(folder, sizeof folder) ? must_format("%s/%s", strcmp(folder, "/") ? folder : "", path) : NULL;
 }
 
-static int add_linked(struct tree_node *root, const char *path, unsigned links, struct string_list *files);
+/* What is being added: folders with all in them, or by themselves. */
+struct addition {
+    struct tree_node *root;
+    bool whole;
+    struct string_list *files;
+};
+
+static int add_linked(const struct addition *a, const char *path, unsigned links);
 
 /* Where the link at `path` leads, if it leads anywhere. */
-static int add_target(struct tree_node *root, const char *path, unsigned links, struct string_list *files)
+static int add_target(const struct addition *a, const char *path, unsigned links)
 {
     char *target = read_link(path);
     char *full = target[0] == '/' ? must_format("%s", target)
                                   : must_format("%.*s/%s", (int)(strrchr(path, '/') - path), path, target);
-    int error = access(full, F_OK) != 0 ? 0 : links == LINKS_MAX ? -ELOOP : add_linked(root, full, links + 1, files);
+    int error = access(full, F_OK) != 0 ? 0 : links == LINKS_MAX ? -ELOOP : add_linked(a, full, links + 1);
 
     free(full);
     free(target);
     return error;
 }
 
-static int add_linked(struct tree_node *root, const char *path, unsigned links, struct string_list *files)
+static int add_linked(const struct addition *a, const char *path, unsigned links)
 {
     char *absolute = absolute_path(path);
     struct stat st;
@@ -130,18 +137,19 @@ static int add_linked(struct tree_node *root, const char *path, unsigned links, 
         return error;
     }
     char *slash = strrchr(absolute, '/'), *above = must_format("%.*s", (int)(slash - absolute), absolute);
-    struct tree_node *folder = tree_walk(root, above, make_parent);
+    struct tree_node *folder = tree_walk(a->root, above, make_parent);
     int error = 0;
     if (!folder || !S_ISDIR(folder->st.st_mode)) {
         error = -ENOTDIR;
     } else if (!slash[1]) {
-        local_add_folder(root, absolute, files);
+        if (a->whole)
+            local_add_folder(a->root, absolute, a->files);
     } else {
-        struct tree_node *node = put_one(folder, slash + 1, absolute, &st, files);
-        if (S_ISDIR(st.st_mode))
-            local_add_folder(node, absolute, files);
+        struct tree_node *node = put_one(folder, slash + 1, absolute, &st, a->files);
+        if (S_ISDIR(st.st_mode) && a->whole)
+            local_add_folder(node, absolute, a->files);
         if (S_ISLNK(st.st_mode))
-            error = add_target(root, absolute, links, files);
+            error = add_target(a, absolute, links);
     }
     free(above);
     free(absolute);
@@ -150,5 +158,10 @@ static int add_linked(struct tree_node *root, const char *path, unsigned links, 
 
 int local_add(struct tree_node *root, const char *path, struct string_list *files)
 {
-    return add_linked(root, path, 0, files);
+    return add_linked(&(struct addition){root, true, files}, path, 0);
+}
+
+int local_add_one(struct tree_node *root, const char *path)
+{
+    return add_linked(&(struct addition){root, false, NULL}, path, 0);
 }

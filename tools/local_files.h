@@ -14,6 +14,9 @@
  */
 int local_add(struct tree_node *root, const char *path, struct string_list *files) must_check;
 
+/* The same, but a folder comes without what it holds. */
+int local_add_one(struct tree_node *root, const char *path) must_check;
+
 /* One file, link or device, or an empty folder; `st` is lstat's. */
 void local_put(struct tree_node *folder, const char *name, const char *path, const struct stat *st);
 

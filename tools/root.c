@@ -16,6 +16,7 @@
 #include "tools/dependencies.h"
 #include "tools/local_files.h"
 #include "tools/message.h"
+#include "tools/packages.h"
 #include "tools/program.h"
 #include "tools/terminal_files.h"
 
@@ -59,20 +60,22 @@ static void put_standard_folders(struct tree_node *root)
     }
 }
 
-/* What --add names; with a program (not NULL), also what that needs. */
+/* What --add and --package name; with a program (not NULL), also what that needs. */
 static void add_asked_for(struct tree_node *root, const struct run_options *o, const char *program)
 {
+    struct string_list files = {0};
+
     for (size_t i = 0; i < o->added.count; i++) {
-        struct string_list files = {0};
         int error = local_add(root, o->added.items[i], &files);
         if (error)
             fail(EXIT_LAUNCHER, "--add %s: %s", o->added.items[i], strerror(-error));
-        if (program)
-            dependencies_of_files(root, o, program, &files);
-        for (size_t n = 0; n < files.count; n++)
-            free((char *)files.items[n]);
-        free(files.items);
     }
+    if (program)
+        dependencies_of_files(root, o, program, &files);
+    for (size_t i = 0; i < files.count; i++)
+        free((char *)files.items[i]);
+    free(files.items);
+    packages_add(root, o); /* what they need comes by their own dependencies */
 }
 
 /* /bin and its like, where they are links into /usr: programs name both. */

@@ -22,7 +22,7 @@ enum option_code {
     OPTION_MEMORY, OPTION_ENV, OPTION_WORKDIR, OPTION_USER, OPTION_ADD, OPTION_ROOT, OPTION_TIMEOUT, OPTION_VERBOSE,
     OPTION_STATS, OPTION_SAVE_ROOT, OPTION_TOGGLE, OPTION_QEMU_MACHINE, OPTION_CPU, OPTION_HV_ARGS, OPTION_GUEST_ARGS, OPTION_NO_VDSO, OPTION_NO_ASLR, OPTION_CLOCK,
     OPTION_GUEST_KERNEL, OPTION_CPUS, OPTION_HOST_CPUS, OPTION_MANIFEST,
-    OPTION_INJECT, OPTION_FAULT, OPTION_POLICY, OPTION_CONTROL, OPTION_PLAIN,
+    OPTION_INJECT, OPTION_FAULT, OPTION_POLICY, OPTION_CONTROL, OPTION_PLAIN, OPTION_PACKAGE,
 };
 
 static const struct option long_options[] = {
@@ -48,6 +48,7 @@ static const struct option long_options[] = {
     {"workdir", required_argument, NULL, OPTION_WORKDIR},
     {"user", required_argument, NULL, OPTION_USER},
     {"add", required_argument, NULL, OPTION_ADD},
+    {"package", required_argument, NULL, OPTION_PACKAGE},
     {"root", required_argument, NULL, OPTION_ROOT},
     {"timeout", required_argument, NULL, OPTION_TIMEOUT},
     {"verbose", no_argument, NULL, OPTION_VERBOSE},
@@ -86,6 +87,7 @@ static const char usage[] =
     "      --workdir DIR             its working directory; default /\n"
     "      --user UID[:GID]          its user and group; default 0:0\n"
     "      --add PATH                bring this file or folder along, at the same path, and what it is linked with\n"
+    "      --package NAME            bring the files of this installed Debian package along, and of all that it depends on\n"
     "      --root DIR|FILE           its root: a folder or a cpio archive (also gzipped); never written back;\n"
     "                                default: a minimal tree with the program, what it is linked with, /proc,\n"
     "                                /dev and /tmp\n"
@@ -276,6 +278,7 @@ static void parse_one(struct run_options *o, int code)
     case OPTION_WORKDIR: o->workdir = optarg; break;
     case OPTION_USER: require("--user", optarg, value_user(optarg, &o->uid, &o->gid)); break;
     case OPTION_ADD: string_list_add(&o->added, optarg); break;
+    case OPTION_PACKAGE: string_list_add(&o->packages, optarg); break;
     case OPTION_ROOT: o->root = optarg; break;
     case OPTION_SAVE_ROOT: o->save_root = optarg; break;
     case OPTION_TIMEOUT: o->timeout = parse_seconds(optarg); break;
@@ -320,8 +323,8 @@ static void check_manifest(const struct run_options *o)
 {
     if (o->machine == MACHINE_QEMU)
         fail(EXIT_LAUNCHER, "--manifest: --machine qemu runs without the hypervisor, and so one sandbox only");
-    if (o->tty || o->trace_binary || o->save_root || o->root || o->added.count || o->environment.count || o->guest_kernel)
-        fail(EXIT_LAUNCHER, "--manifest: not with --tty, --trace-binary, --save-root; --root, --add, --env and "
+    if (o->tty || o->trace_binary || o->save_root || o->root || o->added.count || o->packages.count || o->environment.count || o->guest_kernel)
+        fail(EXIT_LAUNCHER, "--manifest: not with --tty, --trace-binary, --save-root; --root, --add, --package, --env and "
              "--guest-kernel are keys of the manifest");
 }
 

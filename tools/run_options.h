@@ -29,7 +29,7 @@ struct run_options {
     uint64_t memory;              /* bytes of the sandbox; 0: not said, root_archive() decides */
     uint32_t cpus;                /* of the sandbox */
     uint32_t host_cpus;           /* of the machine that the hypervisor gets */
-    struct string_list environment, added;
+    struct string_list environment, added, packages;
     const char *workdir;
     uid_t uid;
     gid_t gid;

@@ -393,9 +393,15 @@ def qemu_machines(run):
             run("--machine", "qemu", "--qemu-machine", machine, "--cpu", cpu, *shell("echo $((6*7))"), out=r"\A42\n\Z")
 
 
+def packages(run):
+    """A program with all that its package and those it depends on hold; libraries alone would not do."""
+    run("--machine", "qemu", "--package", "python3", "--", "/usr/bin/python3", "-c", "import json; print(json.dumps([6 * 7]))", out=r"\A\[42\]\n\Z")
+    run("--machine", "qemu", "--package", "no-such-package", "--", BUSYBOX, "true", status=125, err="no-such-package: not installed here")
+
+
 EXAMPLES = [listing, exit_status, standard_input, shell_loop, shell_loop_direct, outputs_apart, outputs_in_one, killed_by_signal, flight_recorder,
             pipe_1_mib, file_1_mib, qemu_50_mib, trace, trace_files, denied, complete, complete_when_toggled, environment, roots,
-            scripts, dynamic_programs, refusals, timeouts, signals_forwarded, third_signal, interactive_input, terminal, closed_output, nothing_left_when_killed, no_emulator, help_text,
+            scripts, dynamic_programs, packages, refusals, timeouts, signals_forwarded, third_signal, interactive_input, terminal, closed_output, nothing_left_when_killed, no_emulator, help_text,
             qemu_machines]
 
 
