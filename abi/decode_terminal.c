@@ -7,7 +7,11 @@
 #include <asm/termios.h>
 #include <linux/ioctl.h>
 #include <linux/sockios.h>
+#include <linux/tty.h>
 
+#include "lib/string.h"
+
+#define KDSETMODE_REQUEST 0x4b3a /* <linux/kd.h> */
 #define FICLONE_REQUEST 0x40049409 /* <linux/fs.h>, whose other names clash with those of terminals */
 
 #ifndef FIONREAD
@@ -23,8 +27,12 @@ void print_ioctl_cmd(struct decoder *d, uint64_t value)
         NAME(TIOCSTI), NAME(TIOCGWINSZ), NAME(TIOCSWINSZ), NAME(TIOCMGET), NAME(FIONREAD), NAME(TIOCLINUX),
         NAME(TIOCCONS), NAME(TIOCPKT), NAME(FIONBIO), NAME(TIOCNOTTY), NAME(TIOCSETD), NAME(TIOCGETD), NAME(TCSBRKP),
         NAME(TIOCGSID), NAME(TCGETS2), NAME(TIOCGPTN), NAME(TIOCSPTLCK), NAME(FIONCLEX), NAME(FIOCLEX), NAME(FIOASYNC),
-        NAME(TIOCGPTPEER), {0x4b3a, "KDSETMODE"}, {0x4b33, "KDGKBTYPE"}, {0x5600, "VT_OPENQRY"},
-        {0x5603, "VT_GETSTATE"}, {0x1260, "BLKGETSIZE"}, {0x80081272, "BLKGETSIZE64"}, {FICLONE_REQUEST, "BTRFS_IOC_CLONE or FICLONE"},
+        NAME(TIOCGPTPEER), NAME(TCSETAW), NAME(TCSETAF), NAME(TCSETS2), NAME(TCSETSW2), NAME(TCSETSF2), NAME(TIOCGLCKTRMIOS),
+        NAME(TIOCSLCKTRMIOS), NAME(TIOCGSOFTCAR), NAME(TIOCSSOFTCAR), NAME(TIOCGEXCL), NAME(TIOCGDEV), NAME(TIOCGPKT),
+        NAME(TIOCGPTLCK), NAME(TIOCSIG), NAME(TIOCVHANGUP), NAME(TIOCSBRK), NAME(TIOCCBRK), NAME(TIOCMSET), NAME(TIOCMBIS),
+        NAME(TIOCMBIC), NAME(TIOCGSERIAL), NAME(TIOCSSERIAL), NAME(TIOCGICOUNT), NAME(TIOCMIWAIT), NAME(TIOCGRS485),
+        NAME(TIOCSRS485), NAME(TCGETX), NAME(FIOQSIZE), NAME(SIOCGIFNAME), {KDSETMODE_REQUEST, "KDSETMODE"}, {0x4b33, "KDGKBTYPE"}, {0x5600, "VT_OPENQRY"},
+        {0x5603, "VBG_IOCTL_VMMDEV_REQUEST_BIG or VT_GETSTATE"}, {0x1260, "BLKGETSIZE"}, {0x80081272, "BLKGETSIZE64"}, {FICLONE_REQUEST, "BTRFS_IOC_CLONE or FICLONE"},
         {0x80045430, "TIOCGPTN"}, NAME(FIOSETOWN), NAME(SIOCSPGRP), NAME(FIOGETOWN), NAME(SIOCGPGRP), NAME(SIOCATMARK),
         NAME_END};
     static const char *const directions[] = {"_IOC_NONE", "_IOC_WRITE", "_IOC_READ", "_IOC_READ|_IOC_WRITE"};
@@ -50,19 +58,33 @@ static const struct name local_flags[] = {
     NAME(ECHOCTL), NAME(ECHOPRT), NAME(ECHOKE), NAME(FLUSHO), NAME(PENDIN), NAME(TOSTOP), NAME(EXTPROC), NAME_END};
 static const struct name speeds[] = {
     NAME(B0), NAME(B50), NAME(B75), NAME(B110), NAME(B134), NAME(B150), NAME(B200), NAME(B300), NAME(B600), NAME(B1200),
-    NAME(B1800), NAME(B2400), NAME(B4800), NAME(B9600), NAME(B19200), NAME(B38400), NAME(B57600), NAME(B115200), NAME_END};
+    NAME(B1800), NAME(B2400), NAME(B4800), NAME(B9600), NAME(B19200), NAME(B38400), NAME(BOTHER), NAME(B57600), NAME(B115200),
+    NAME(B230400), NAME(B460800), NAME(B500000), NAME(B576000), NAME(B921600), NAME(B1000000), NAME(B1152000), NAME(B1500000),
+    NAME(B2000000), NAME(B2500000), NAME(B3000000), NAME(B3500000), NAME(B4000000), NAME_END};
 static const struct name sizes[] = {NAME(CS5), NAME(CS6), NAME(CS7), NAME(CS8), NAME_END};
+static const struct name line_disciplines[] = {
+    NAME(N_TTY), NAME(N_SLIP), NAME(N_MOUSE), NAME(N_PPP), NAME(N_STRIP), NAME(N_AX25), NAME(N_X25), NAME(N_6PACK), NAME(N_MASC),
+    NAME(N_R3964), NAME(N_PROFIBUS_FDL), NAME(N_IRDA), NAME(N_SMSBLOCK), NAME(N_HDLC), NAME(N_SYNC_PPP), NAME(N_HCI),
+    NAME(N_GIGASET_M101), NAME(N_SLCAN), NAME(N_PPS), NAME(N_V253), NAME(N_CAIF), NAME(N_GSM0710), NAME(N_TI_WL),
+    NAME(N_TRACESINK), NAME(N_TRACEROUTER), NAME(N_NCI), NAME_END};
+
+/* strace prints nothing where no flag is set. */
+static void print_flags(struct decoder *d, const struct name *names, uint32_t flags)
+{
+    if (flags)
+        out_flags(d, names, flags, "???");
+}
 
 /* The delays of output flags are small numbers in bit fields: shown even when 0. */
 static void print_output_flags(struct decoder *d, uint32_t flags)
 {
     static const struct {
         uint32_t mask;
-        struct name names[4];
+        struct name names[5];
     } delays[] = {
         {NLDLY, {NAME(NL0), NAME(NL1), NAME_END}},
-        {CRDLY, {NAME(CR0), NAME(CR1), {CR2, "CR2"}, NAME_END}},
-        {TABDLY, {NAME(TAB0), NAME(TAB1), {TAB3, "XTABS"}, NAME_END}},
+        {CRDLY, {NAME(CR0), NAME(CR1), NAME(CR2), NAME(CR3), NAME_END}},
+        {TABDLY, {NAME(TAB0), NAME(TAB1), NAME(TAB2), {TAB3, "XTABS"}, NAME_END}},
         {BSDLY, {NAME(BS0), NAME(BS1), NAME_END}},
         {VTDLY, {NAME(VT0), NAME(VT1), NAME_END}},
         {FFDLY, {NAME(FF0), NAME(FF1), NAME_END}},
@@ -73,45 +95,92 @@ static void print_output_flags(struct decoder *d, uint32_t flags)
         out(d, "|");
         flags &= ~delays[i].mask;
     }
-    out_flags(d, output_flags, flags, "???");
+    print_flags(d, output_flags, flags);
 }
 
-static void print_termios(struct decoder *d, const struct termios *t)
+static void print_control_flags(struct decoder *d, uint32_t flags)
+{
+    uint32_t input_speed = (flags & CIBAUD) >> IBSHIFT;
+
+    out_name(d, speeds, flags & CBAUD, "B???");
+    out(d, "|");
+    if (input_speed) {
+        out_name(d, speeds, input_speed, "B???");
+        out(d, "<<IBSHIFT|");
+    }
+    out_name(d, sizes, flags & CSIZE, "CS?");
+    out(d, "|");
+    print_flags(d, control_flags, flags & ~(uint32_t)(CBAUD | CIBAUD | CSIZE));
+}
+
+static void print_characters(struct decoder *d, const cc_t *characters, unsigned count)
+{
+    static const char *const names[] = {"VINTR", "VQUIT", "VERASE",   "VKILL",    "VEOF",    "VTIME",  "VMIN", "VSWTC", "VSTART",
+                                        "VSTOP", "VSUSP", "VEOL", "VREPRINT", "VDISCARD", "VWERASE", "VLNEXT", "VEOL2"};
+
+    for (unsigned i = 0; i < count; i++) {
+        if (i < ARRAY_SIZE(names))
+            out(d, "%s[%s]=%#x", i ? ", " : "", names[i], characters[i]);
+        else
+            out(d, ", [%u]=%#x", i, characters[i]);
+    }
+}
+
+/* `count` characters are there; speeds: c_ispeed and c_ospeed too. */
+static void print_termios(struct decoder *d, const struct termios2 *t, unsigned count, bool with_speeds)
 {
     out(d, "{c_iflag=");
-    out_flags(d, input_flags, t->c_iflag, "???");
+    print_flags(d, input_flags, t->c_iflag);
     out(d, ", c_oflag=");
     print_output_flags(d, t->c_oflag);
     out(d, ", c_cflag=");
-    out_name(d, speeds, t->c_cflag & CBAUD, "B???");
-    out(d, "|");
-    out_name(d, sizes, t->c_cflag & CSIZE, "CS?");
-    out(d, "|");
-    out_flags(d, control_flags, t->c_cflag & ~(uint32_t)(CBAUD | CIBAUD | CSIZE), "???");
+    print_control_flags(d, t->c_cflag);
     out(d, ", c_lflag=");
-    out_flags(d, local_flags, t->c_lflag, "???");
+    print_flags(d, local_flags, t->c_lflag);
     if (!d->style->whole) {
         out(d, ", ...}");
         return;
     }
-    out(d, ", c_line=%u, c_cc=", t->c_line);
-    out_hex_quoted(d, t->c_cc, sizeof t->c_cc, false);
-    out(d, "}");
+    out(d, ", c_line=");
+    out_name(d, line_disciplines, t->c_line, "N_???");
+    out(d, ", c_cc=[");
+    print_characters(d, t->c_cc, count);
+    if (with_speeds)
+        out(d, "], c_ispeed=%u, c_ospeed=%u}", t->c_ispeed, t->c_ospeed);
+    else
+        out(d, "]}");
 }
 
-static void print_termios_at(struct decoder *d, uint64_t address, bool stored)
+static bool fetch(struct decoder *d, uint64_t address, void *to, size_t n, bool stored)
 {
-    struct termios t;
+    return stored ? fetch_out(d, address, to, n) : fetch_in(d, address, to, n);
+}
 
-    if (stored ? fetch_out(d, address, &t, sizeof t) : fetch_in(d, address, &t, sizeof t))
-        print_termios(d, &t);
+/* struct termios is the first part of struct termios2. */
+static void print_termios_at(struct decoder *d, uint64_t address, bool stored, bool with_speeds)
+{
+    struct termios2 t;
+
+    if (fetch(d, address, &t, with_speeds ? sizeof t : sizeof(struct termios), stored))
+        print_termios(d, &t, NCCS, with_speeds);
+}
+
+static void print_termio_at(struct decoder *d, uint64_t address, bool stored)
+{
+    struct termio t;
+
+    if (!fetch(d, address, &t, sizeof t, stored))
+        return;
+    struct termios2 whole = {.c_iflag = t.c_iflag, .c_oflag = t.c_oflag, .c_cflag = t.c_cflag, .c_lflag = t.c_lflag, .c_line = t.c_line};
+    memcpy(whole.c_cc, t.c_cc, NCC);
+    print_termios(d, &whole, NCC, false);
 }
 
 static void print_winsize_at(struct decoder *d, uint64_t address, bool stored)
 {
     struct winsize w;
 
-    if (stored ? fetch_out(d, address, &w, sizeof w) : fetch_in(d, address, &w, sizeof w))
+    if (fetch(d, address, &w, sizeof w, stored))
         out(d, "{ws_row=%u, ws_col=%u, ws_xpixel=%u, ws_ypixel=%u}", w.ws_row, w.ws_col, w.ws_xpixel, w.ws_ypixel);
 }
 
@@ -119,18 +188,44 @@ static void print_int_at(struct decoder *d, uint64_t address, bool stored)
 {
     int32_t number;
 
-    if (stored ? fetch_out(d, address, &number, sizeof number) : fetch_in(d, address, &number, sizeof number))
+    if (fetch(d, address, &number, sizeof number, stored))
         out(d, "[%d]", number);
 }
 
-void print_ioctl_arg(struct decoder *d, uint64_t value)
+static void print_byte_at(struct decoder *d, uint64_t address)
 {
-    switch ((uint32_t)d->call->args[1]) {
-    case TCGETS:
-        print_termios_at(d, value, true);
+    uint8_t byte;
+
+    if (memory_read(d, MEMORY_IN, address, &byte, 1))
+        out_quoted(d, &byte, 1, false);
+    else
+        out_address(d, address);
+}
+
+static const struct name queues[] = {NAME(TCIFLUSH), NAME(TCOFLUSH), NAME(TCIOFLUSH), NAME_END};
+static const struct name flows[] = {NAME(TCOOFF), NAME(TCOON), NAME(TCIOFF), NAME(TCION), NAME_END};
+
+/* Requests of terminals; false: none of them. */
+static bool print_terminal_arg(struct decoder *d, uint32_t request, uint64_t value)
+{
+    switch (request) {
+    case TCGETS: case TIOCGLCKTRMIOS:
+        print_termios_at(d, value, true, false);
         break;
-    case TCSETS: case TCSETSW: case TCSETSF:
-        print_termios_at(d, value, false);
+    case TCSETS: case TCSETSW: case TCSETSF: case TIOCSLCKTRMIOS:
+        print_termios_at(d, value, false, false);
+        break;
+    case TCGETS2:
+        print_termios_at(d, value, true, true);
+        break;
+    case TCSETS2: case TCSETSW2: case TCSETSF2:
+        print_termios_at(d, value, false, true);
+        break;
+    case TCGETA:
+        print_termio_at(d, value, true);
+        break;
+    case TCSETA: case TCSETAW: case TCSETAF:
+        print_termio_at(d, value, false);
         break;
     case TIOCGWINSZ:
         print_winsize_at(d, value, true);
@@ -138,17 +233,45 @@ void print_ioctl_arg(struct decoder *d, uint64_t value)
     case TIOCSWINSZ:
         print_winsize_at(d, value, false);
         break;
-    case TIOCGPGRP: case TIOCGSID: case TIOCGETD: case TIOCGPTN: case FIONREAD: case TIOCOUTQ:
-    case FIOGETOWN: case SIOCGPGRP: case SIOCATMARK:
+    case TCFLSH:
+        out_name(d, queues, value, "TC???");
+        break;
+    case TCXONC:
+        out_name(d, flows, value, "TC???");
+        break;
+    case TIOCSTI:
+        print_byte_at(d, value);
+        break;
+    default:
+        return false;
+    }
+    return true;
+}
+
+void print_ioctl_arg(struct decoder *d, uint64_t value)
+{
+    static const struct name console_modes[] = {{0, "KD_TEXT"}, {1, "KD_GRAPHICS"}, {2, "KD_TEXT0"}, {3, "KD_TEXT1"}, NAME_END};
+    uint32_t request = (uint32_t)d->call->args[1];
+
+    if (print_terminal_arg(d, request, value))
+        return;
+    switch (request) {
+    case TIOCGPGRP: case TIOCGSID: case TIOCGETD: case TIOCGPTN: case FIONREAD: case TIOCOUTQ: case TIOCGEXCL: case TIOCGDEV:
+    case TIOCGSOFTCAR: case FIOGETOWN: case SIOCGPGRP: case SIOCATMARK:
         print_int_at(d, value, true);
         break;
     case FIOSETOWN: case SIOCSPGRP: case TIOCSPGRP: case TIOCSETD: case FIONBIO: case FIOASYNC: case TIOCPKT: case TIOCSPTLCK:
+    case TIOCSSOFTCAR:
         print_int_at(d, value, false);
         break;
-    case FICLONE_REQUEST: case TCSBRK: case TCSBRKP: case TIOCSCTTY: case TCFLSH: case TCXONC:
+    case FICLONE_REQUEST: case TCSBRK: case TCSBRKP: case TIOCSCTTY:
         out(d, "%d", (int)value);
         break;
-    case TIOCNOTTY: case TIOCEXCL: case TIOCNXCL: case FIOCLEX: case FIONCLEX: case TIOCCONS:
+    case KDSETMODE_REQUEST:
+        out_name(d, console_modes, value, "KD_???");
+        break;
+    case TIOCNOTTY: case TIOCEXCL: case TIOCNXCL: case TIOCSBRK: case TIOCCBRK: case TIOCVHANGUP: case FIOCLEX: case FIONCLEX:
+    case TIOCCONS:
         d->skipped = true;
         break;
     default:

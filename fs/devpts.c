@@ -15,7 +15,6 @@
 #include "lib/format.h"
 #include "lib/string.h"
 
-#define PTYS_MAX         4096u /* of all instances: kernel.pty.max of Linux */
 #define PTMX_MINOR       2
 #define FIRST_NODE_INODE 3 /* the root is 1, ptmx 2, the slaves follow by number */
 #define BLOCK_SIZE       1024u
@@ -25,10 +24,11 @@ struct instance { /* superblock.data */
     bool sets_uid, sets_gid;
     unsigned mode, ptmx_mode;
     uint32_t max;
-    uint64_t taken[PTYS_MAX / 64];
+    uint64_t taken[DEVPTS_MAX / 64];
 };
 
 static struct mutex instances_lock;
+int devpts_max = DEVPTS_MAX;
 static uint32_t pty_count; /* of all instances */
 
 static const struct superblock_ops super_ops;
@@ -257,9 +257,9 @@ static int take_number(struct instance *p, uint32_t *index)
 {
     uint32_t n = 0;
 
-    while (n < PTYS_MAX && (p->taken[n / 64] & BIT(n % 64)))
+    while (n < DEVPTS_MAX && (p->taken[n / 64] & BIT(n % 64)))
         n++;
-    if (n >= MIN(p->max, PTYS_MAX) || pty_count >= PTYS_MAX)
+    if (n >= MIN(p->max, DEVPTS_MAX) || (int)pty_count + 1 >= __atomic_load_n(&devpts_max, __ATOMIC_RELAXED))
         return -ENOSPC;
     p->taken[n / 64] |= BIT(n % 64);
     pty_count++;

@@ -8,6 +8,9 @@
 
 #include "fs/inode.h"
 
+#define DEVPTS_MAX 4096
+extern int devpts_max; /* atomic: so many pairs there are to be in all, less one as on Linux (kernel.pty.max) */
+
 struct devpts_node {       /* of one pair; its owner's */
     struct superblock *sb; /* counted; NULL: it has no number */
     struct dentry *dentry; /* counted; NULL: none */

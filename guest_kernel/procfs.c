@@ -184,6 +184,8 @@ int procfs_start(void)
     procfs_set_source(&source);
     int error = procfs_net_register();
     if (!error)
+        error = procfs_tty_register();
+    if (!error)
         error = coredump_register();
     return error ? error : procfs_system_register();
 }

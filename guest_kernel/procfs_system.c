@@ -147,7 +147,7 @@ static int show_stat(struct text *t)
 
 static int show_filesystems(struct text *t)
 {
-    text_printf(t, "nodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\tramfs\n");
+    text_printf(t, "nodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\tdevpts\nnodev\tramfs\n");
     return 0;
 }
 

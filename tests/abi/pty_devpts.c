@@ -180,8 +180,34 @@ static void show_instances(void)
     umount("pts");
 }
 
+/* The line of /proc/tty/... that begins so. */
+static void show_line(const char *path, const char *start)
+{
+    FILE *f = fopen(path, "r");
+    char line[256];
+
+    while (f && fgets(line, sizeof line, f)) {
+        if (!strncmp(line, start, strlen(start)))
+            printf("%s: %s", path, line);
+    }
+    if (f)
+        fclose(f);
+}
+
+static void show_proc(void)
+{
+    show_line("/proc/tty/drivers", "/dev/tty ");
+    show_line("/proc/tty/drivers", "/dev/ptmx");
+    show_line("/proc/tty/drivers", "pty_");
+    show_line("/proc/tty/ldiscs", "n_tty");
+    show_line("/proc/sys/kernel/pty/max", "");
+    show_line("/proc/filesystems", "nodev\tdevpts");
+    show_call(access("/proc/sys/kernel/pty/nr", R_OK));
+}
+
 int main(void)
 {
+    show_proc();
     show_options();
     show_wrong_options();
     show_refusals();
