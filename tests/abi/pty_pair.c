@@ -275,6 +275,26 @@ static void show_hostile(void)
     show_call(posix_openpt(O_RDONLY) >= 0);
 }
 
+/* Reading and writing leave their times, a few seconds exact: not the moment of each key. */
+static void show_times(void)
+{
+    struct pair p = pair_open();
+    struct timespec long_ago[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+    struct stat st;
+
+    show_call(futimens(p.slave, long_ago));
+    put(p.slave, "text");
+    fstat(p.slave, &st);
+    printf("after a write: %d %d\n", st.st_atime > 1000, st.st_mtime > 1000);
+    put(p.master, "line\n");
+    readable_in(p.slave, ARRIVES_MS);
+    show_read("line", p.slave, 100);
+    fstat(p.slave, &st);
+    printf("after a read: %d %d\n", st.st_atime > 1000, st.st_mtime > 1000);
+    printf("whole seconds: %d\n", st.st_mtim.tv_nsec == 0);
+    pair_close(&p);
+}
+
 int main(void)
 {
     /* Without a controlling terminal, whoever starts us. */
@@ -291,6 +311,7 @@ int main(void)
         show_wakeups();
         show_epoll();
         show_hostile();
+        show_times();
         child_exit(0);
     }
     waitpid(child, &status, 0);
