@@ -41,6 +41,7 @@
 #define CAPTURE_CALL_TASK_EXIT 0x54500005u /* RBX: wait status of the current task, which makes no more calls */
 #define CAPTURE_CALL_CHANGED 0x54500006u   /* RBX: number, RDI RSI RDX R10 R8 R9: arguments, RCX: where it returns to */
 #define CAPTURE_CALL_CHECK 0x54500007u     /* RBX: GVA (kernel) of a struct capture_item that the current call consumes */
+#define CAPTURE_CALL_MORE 0x54500008u      /* the current task's buffer is full: take its items, more will come; else -errno */
 
 /* What CAPTURE_CALL_CHECK says beside 0 and -errno: the process must die before it does what it wanted. */
 #define CAPTURE_KILL 1
@@ -81,6 +82,7 @@ struct capture_page {
 };
 
 #define CAPTURE_BUFFER_SIZE 4096u /* one page per task */
+#define CAPTURE_MORE_MAX 16u      /* times that a call may fill it, by CAPTURE_CALL_MORE; what comes after is lost */
 #define CAPTURE_ITEM_MAX 1024u    /* bytes kept of one copied range; the rest is counted in `total` */
 
 struct capture_buffer {
@@ -92,7 +94,7 @@ struct capture_buffer {
 enum capture_direction {
     CAPTURE_IN = 1,
     CAPTURE_OUT = 2,
-    CAPTURE_OBSERVED = 3, /* never in a capture buffer: what was there when the call was made, read from outside */
+    CAPTURE_OBSERVED = 3, /* what the call did not use: read by the guest as the call ended, or from outside as it was made */
 };
 
 struct capture_item {

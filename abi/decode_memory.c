@@ -31,12 +31,6 @@ static void overlay(const struct capture_item *item, uint64_t address, uint8_t *
     memset(known + at, 1, count);
 }
 
-/* What the kernel wrote lies over what it read; what was seen before it ran says nothing of what it wrote. */
-static bool is_part_of(const struct capture_item *item, enum memory which)
-{
-    return which == MEMORY_OUT ? item->direction != CAPTURE_OBSERVED : item->direction != CAPTURE_OUT;
-}
-
 /* Whatever is asked now is known only since the call has returned. */
 static void return_begin(struct decoder *d)
 {
@@ -54,6 +48,7 @@ bool call_returned(struct decoder *d)
     return d->call->returned;
 }
 
+/* What the kernel wrote lies over what it read, and that over what was merely seen, which says nothing of what it wrote. */
 static size_t items_read(const struct decode_call *call, enum memory which, uint64_t address, void *to, size_t n)
 {
     uint8_t known[4096];
@@ -64,8 +59,13 @@ static size_t items_read(const struct decode_call *call, enum memory which, uint
     memset(known, 0, n);
     if (!call->items)
         return 0;
+    while (which == MEMORY_IN && (item = next_item(call, &offset))) {
+        if (item->direction == CAPTURE_OBSERVED)
+            overlay(item, address, to, known, n);
+    }
+    offset = 0;
     while ((item = next_item(call, &offset))) {
-        if (is_part_of(item, which))
+        if (item->direction != CAPTURE_OBSERVED && (which == MEMORY_OUT || item->direction != CAPTURE_OUT))
             overlay(item, address, to, known, n);
     }
     while (count < n && known[count])

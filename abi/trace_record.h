@@ -18,6 +18,7 @@ enum trace_type {
     TRACE_TASK_EXIT,  /* body: struct trace_task_exit_body */
     TRACE_SWITCH,     /* body: struct trace_switch_body: trapping was turned on or off */
     TRACE_LOST,       /* body: struct trace_lost_body: records dropped before this one */
+    TRACE_MORE,       /* body: capture items of tid's open call: more than its buffer holds; the rest comes with its return */
 };
 
 enum trace_flags {

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <bsd/sys/tree.h>
 
+#include "abi/capture.h"
 #include "lib/format.h"
 #include "tools/bytes.h"
 #include "tools/filter.h"
@@ -14,6 +15,7 @@
 #include "tools/trace_order.h"
 
 #define TASKS_MAX 65536u /* a broken kernel may name any number of tasks: calls of further ones are not paired */
+#define EARLY_MAX (4 * CAPTURE_MORE_MAX * CAPTURE_BUFFER_SIZE)
 #define NOTHING (~0ULL)
 
 /* A task that has an open call, or has just been made. */
@@ -23,7 +25,7 @@ struct task {
     bool open;   /* `call` has not ended */
     bool is_new; /* its first return closes a call of its parent's */
     struct trace_call call;
-    struct bytes observed; /* items that came with the entry */
+    struct bytes early; /* items that came before the return: with the entry, or because there are many */
 };
 
 RB_HEAD(task_tree, task);
@@ -74,7 +76,7 @@ static void task_remove(struct trace_reader *r, struct task *t)
     RB_REMOVE(task_tree, &r->tasks, t);
     r->task_count--;
     r->last = NULL;
-    bytes_free(&t->observed);
+    bytes_free(&t->early);
     free(t);
 }
 
@@ -106,8 +108,8 @@ static void call_abandon(struct trace_reader *r, struct task *t, unsigned status
     t->call.status = (uint8_t)status;
     t->call.end_tsc = at ? at->tsc : t->call.tsc;
     t->call.end_sequence = at ? at->sequence : t->call.sequence;
-    t->call.items = t->observed.size > 0 ? t->observed.data : NULL;
-    t->call.items_size = t->observed.size;
+    t->call.items = t->early.size > 0 ? t->early.data : NULL;
+    t->call.items_size = t->early.size;
     emit(r, EVENT_CALL, NULL, &t->call);
 }
 
@@ -125,9 +127,9 @@ static void take_entry(struct trace_reader *r, const struct trace_record *record
                                   .vcpu = record->vcpu, .flags = record->flags, .tsc = record->tsc,
                                   .sequence = record->sequence};
     memcpy(t->call.args, body->args, sizeof t->call.args);
-    t->observed.size = 0;
+    t->early.size = 0;
     if (record->flags & TRACE_OBSERVED)
-        bytes_append(&t->observed, record->body + sizeof *body, record->size - sizeof *record - sizeof *body);
+        bytes_append(&t->early, record->body + sizeof *body, record->size - sizeof *record - sizeof *body);
     emit(r, EVENT_ENTRY, record, &t->call);
 }
 
@@ -155,9 +157,24 @@ static void call_return(struct trace_reader *r, struct task *t, const struct tra
     call->flags |= record->flags;
     call->end_tsc = record->tsc;
     call->end_sequence = record->sequence;
-    call->items = t->observed.size > 0 ? t->observed.data : (const void *)(body + 1);
-    call->items_size = t->observed.size > 0 ? t->observed.size : record->size - sizeof *record - sizeof *body;
+    call->items = body + 1;
+    call->items_size = record->size - sizeof *record - sizeof *body;
+    if (t->early.size > 0) {
+        bytes_append(&t->early, call->items, call->items_size);
+        call->items = t->early.data;
+        call->items_size = t->early.size;
+    }
     emit(r, EVENT_CALL, record, call);
+}
+
+/* The sender's bound on a call's items is not trusted. */
+static void take_more(struct trace_reader *r, const struct trace_record *record)
+{
+    struct task *t = task_find(r, record->tid);
+    size_t n = record->size - sizeof *record;
+
+    if (t && t->open && t->early.size + n <= EARLY_MAX)
+        bytes_append(&t->early, record->body, n);
 }
 
 static void take_return(struct trace_reader *r, const struct trace_record *record)
@@ -212,6 +229,7 @@ static const struct {
     [TRACE_TASK_NEW] = {take_task_new, 0, sizeof(struct trace_task_new_body)},
     [TRACE_TASK_EXIT] = {take_task_exit, 0, sizeof(struct trace_task_exit_body)},
     [TRACE_SWITCH] = {NULL, EVENT_SWITCH, sizeof(struct trace_switch_body)},
+    [TRACE_MORE] = {take_more, 0, sizeof(struct capture_item)},
     [TRACE_LOST] = {NULL, EVENT_LOST, sizeof(struct trace_lost_body)},
 };
 

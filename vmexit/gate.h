@@ -112,6 +112,8 @@ void gate_switch_if_wanted(struct vcpu *v);
 long gate_register(struct vcpu *v, uint64_t page);
 void gate_close(struct vcpu *v, int64_t result);
 long gate_signal(struct vcpu *v, uint64_t siginfo);
+/* The items of a full capture buffer into a record of their own: 0, or -EAGAIN: the guest is to count them as lost. */
+long gate_more(struct vcpu *v);
 void gate_task_new(struct vcpu *v, uint32_t tid, uint32_t pid);
 void gate_task_exit(struct vcpu *v, uint32_t wait_status);
 long gate_changed(struct vcpu *v); /* registers as CAPTURE_CALL_CHANGED has them; may end the sandbox */

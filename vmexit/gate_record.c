@@ -185,6 +185,33 @@ static size_t items_check(const uint8_t *items, size_t used)
     return at;
 }
 
+/* The items of a capture buffer, as far as they are well-formed; how many bytes of them. */
+static size_t items_copy(const struct capture_buffer *buffer, uint8_t *items)
+{
+    size_t used = MIN((size_t)__atomic_load_n(&buffer->used, __ATOMIC_RELAXED), sizeof buffer->items) & ~7UL;
+
+    memcpy(items, buffer->items, used);
+    return items_check(items, used);
+}
+
+long gate_more(struct vcpu *v)
+{
+    struct gate_task *t = v->exits->gate.trapped ? gate_task_current(v) : NULL;
+    const struct capture_buffer *buffer = t ? buffer_find(v) : NULL;
+    uint8_t items[sizeof buffer->items] aligned_to(8);
+
+    if (!buffer || t->open == CALL_NONE || t->open == CALL_KEPT)
+        return -EAGAIN;
+    if (t->open == CALL_SKIPPED)
+        return 0;
+    if (t->open == CALL_OPEN)
+        t->sessions = 0;
+    size_t used = items_copy(buffer, items);
+    struct trace_record *r = record_begin_shared(v, t, TRACE_MORE, 0, sizeof *r + used);
+    memcpy(r->body, items, used);
+    return 0;
+}
+
 /* Whoever wants the return of a call that is not for all, as its entry was or now is recorded; false: nobody. */
 static bool return_is_wanted(struct vcpu *v, struct gate_task *t, int64_t result)
 {
@@ -220,9 +247,7 @@ void record_return_slowly(struct vcpu *v, struct gate_task *t, int64_t result, u
         __atomic_fetch_add(&v->vm->exits->gate.halves, 1, __ATOMIC_RELAXED);
     }
     if (buffer) {
-        used = MIN((size_t)__atomic_load_n(&buffer->used, __ATOMIC_RELAXED), sizeof items) & ~7UL;
-        memcpy(items, buffer->items, used);
-        used = items_check(items, used);
+        used = items_copy(buffer, items);
         flags |= buffer->lost ? TRACE_TRUNCATED : 0;
     }
     struct trace_record *r =

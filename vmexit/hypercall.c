@@ -38,6 +38,9 @@ enum exit_outcome exit_vmcall(struct vcpu *v)
     case CAPTURE_CALL_TASK_EXIT:
         gate_task_exit(v, (uint32_t)argument);
         break;
+    case CAPTURE_CALL_MORE:
+        result = gate_more(v);
+        break;
     case CAPTURE_CALL_CHANGED:
         result = gate_changed(v);
         break;

@@ -84,6 +84,19 @@ void capture_begin(struct capture_page *page, struct task *t)
         return;
     t->capture->used = 0;
     t->capture->lost = 0;
+    t->capture_flushes = 0;
+    if (t->call_nr < SYSCALL_COUNT && capture_reads[t->call_nr])
+        __atomic_fetch_or(&t->work, TASK_OBSERVE, __ATOMIC_RELAXED);
+}
+
+/* The hypervisor takes what there is, and the buffer is empty; false: it does not, or too often. */
+static bool flush(struct task *t)
+{
+    if (t->capture_flushes >= CAPTURE_MORE_MAX || hypervisor_call(CAPTURE_CALL_MORE, 0, 0, 0))
+        return false;
+    t->capture_flushes++;
+    t->capture->used = 0;
+    return true;
 }
 
 /* The item, NULL: there is no room. */
@@ -96,7 +109,7 @@ static struct capture_item *append(struct task *t, uint64_t address, const void 
         return NULL;
     size_t size = ALIGN_UP(sizeof(struct capture_item) + kept, (size_t)8);
 
-    if (b->used > sizeof b->items || size > sizeof b->items - b->used) {
+    if ((b->used > sizeof b->items || size > sizeof b->items - b->used) && !flush(t)) {
         b->lost++;
         if (!t->capture_checks)
             return NULL;

@@ -41,6 +41,12 @@ void capture_request_finish(struct task *t, struct pt_regs *regs);
 /* May the current task's call use this?  NULL: it could not be kept.  False: the call is to fail, its result is decided. */
 bool capture_allows(const struct capture_item *item) must_check;
 long capture_check(const struct capture_item *item); /* the hypervisor's word: 0, -errno, CAPTURE_KILL */
+/*
+ * capture_observe.c: bit i of capture_reads[nr]: argument i may be the address of something that the call reads.  As the call
+ * ends, after TASK_OBSERVE, what it did not read of that is told too, as observed; interrupts on.
+ */
+extern const uint8_t capture_reads[SYSCALL_COUNT];
+void capture_observe(struct task *t, const struct pt_regs *regs);
 /* What the current task's call is about to use.  False: it must not, and is to fail as if it could not be read. */
 bool capture_take(uint64_t address, const void *bytes, size_t n) must_check;
 void capture_append(uint64_t address, const void *bytes, size_t n, enum capture_direction direction);

@@ -78,6 +78,10 @@ static void work_do(struct task *t, struct pt_regs *regs, uint64_t work)
             task_trace_calls(true);
         task_switched(regs);
     }
+    if (work & TASK_OBSERVE) {
+        __atomic_fetch_and(&t->work, ~TASK_OBSERVE, __ATOMIC_RELAXED);
+        capture_observe(t, regs);
+    }
     if (work & TASK_REQUESTED) {
         __atomic_fetch_and(&t->work, ~TASK_REQUESTED, __ATOMIC_RELAXED);
         capture_request_finish(t, regs);

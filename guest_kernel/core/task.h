@@ -37,6 +37,7 @@ enum task_state { TASK_RUNNING, TASK_INTERRUPTIBLE, TASK_UNINTERRUPTIBLE, TASK_S
 #define TASK_SIGNAL BIT(1) /* a signal may be deliverable: core clears it and calls task_ops.signal_work */
 #define TASK_SWITCHED BIT(3) /* was switched away from since it last ran user code, and wants to know (tell_switch) */
 #define TASK_REQUESTED BIT(5) /* the hypervisor wants something done as the call ends (capture_request.c) */
+#define TASK_OBSERVE BIT(6)   /* a traced call ends: show what its arguments point to (capture_observe.c) */
 #define TASK_CALL_LEAVE BIT(4) /* a traced call has its result, or one has been traced meanwhile */
 #define TASK_IRET BIT(2)   /* leave by IRET, which restores every register: after sigreturn, execve, a closed call */
 
@@ -108,6 +109,7 @@ struct task {
     int64_t forced_result;        /* if result_is_forced */
     bool result_is_forced;
     bool capture_checks;          /* what the call in progress consumes is judged first */
+    uint8_t capture_flushes;      /* how often the call in progress has filled `capture` */
     uint64_t call_nr;             /* of the system call in progress, ~0: none */
     struct debug_registers *debug; /* core/debug.h, NULL: never any; the task's own, or its tracer's, as the next */
     uint64_t debug_status;        /* DR6 as the program's tracer sees it, reserved bits 0 */

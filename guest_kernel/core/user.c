@@ -47,6 +47,13 @@ int poke_user(user_ptr dst, const void *src, size_t n)
     return range_limit(dst, n) == n && user_copy_bytes((void *)dst.address, src, n) == 0 ? 0 : -EFAULT;
 }
 
+size_t peek_user_some(void *dst, user_ptr src, size_t n)
+{
+    size_t limit = range_limit(src, n);
+
+    return limit - user_copy_bytes(dst, (const void *)src.address, limit);
+}
+
 int copy_from_user(void *dst, user_ptr src, size_t n)
 {
     return copy_from_user_some(dst, src, n) == n ? 0 : -EFAULT;
@@ -82,8 +89,12 @@ long copy_string_from_user(char *dst, user_ptr src, size_t size)
         return -EFAULT;
     if ((size_t)length == limit)
         return limit == size ? -ENAMETOOLONG : -EFAULT;
-    if (capture_active() && !capture_take(src.address, dst, (size_t)length + 1))
-        return -EFAULT;
+    if (capture_active()) {
+        if (!capture_take(src.address, dst, (size_t)length + 1))
+            return -EFAULT;
+        for (size_t at = CAPTURE_ITEM_MAX; at <= (size_t)length; at += CAPTURE_ITEM_MAX)
+            capture_append(src.address + at, dst + at, (size_t)length + 1 - at, CAPTURE_IN);
+    }
     return length;
 }
 

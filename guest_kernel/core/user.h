@@ -38,6 +38,8 @@ int clear_user(user_ptr dst, size_t n) must_check;
 
 /* As copy_to_user, but neither told nor judged: what the hypervisor asked for (capture_request.c). */
 int poke_user(user_ptr dst, const void *src, size_t n); /* 0 or -EFAULT */
+/* As copy_from_user_some, but neither told nor judged: nothing may be decided on it (capture_observe.c). */
+size_t peek_user_some(void *dst, user_ptr src, size_t n) must_check;
 
 /* As far as it goes: the number of bytes copied, 0 if the first byte faults. */
 size_t copy_from_user_some(void *dst, user_ptr src, size_t n) must_check;
