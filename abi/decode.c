@@ -86,6 +86,9 @@ static void print_value(struct decoder *d, int64_t result)
     case RESULT_PERSONALITY:
         print_result_personality(d);
         break;
+    case RESULT_MEMBARRIER:
+        print_result_membarrier(d);
+        break;
     case RESULT_IOPRIO:
         print_result_ioprio(d);
         break;

@@ -10,6 +10,7 @@
 
 #define PATH_SHOWN 4095u
 #define ALWAYS_KEPT 32u /* of captured bytes; if fewer are known, something else is wrong */
+#define MFD_NAME_MAX 249u
 #define TEXT_NEVER_CUT 256u /* a text that is shorter is known whole, if it is one */
 #define DESCRIPTOR_TEXT_MAX 4352u /* a path, and what surrounds it */
 
@@ -36,6 +37,11 @@ void print_ulong(struct decoder *d, uint64_t value)
 void print_hex(struct decoder *d, uint64_t value)
 {
     out(d, "%#llx", (unsigned long long)value);
+}
+
+void print_hex32(struct decoder *d, uint64_t value)
+{
+    out(d, (uint32_t)value ? "%#x" : "0", (uint32_t)value);
 }
 
 void print_address(struct decoder *d, uint64_t value)
@@ -187,9 +193,28 @@ void print_mknod_dev(struct decoder *d, uint64_t value)
     uint32_t mode = (uint32_t)d->call->args[d->index - 1];
 
     if (S_ISCHR(mode) || S_ISBLK(mode))
-        print_dev(d, value);
+        print_dev(d, (uint32_t)value);
     else
         d->skipped = true;
+}
+
+void out_struct_rest(struct decoder *d, uint64_t address, uint64_t known, uint64_t size)
+{
+    uint8_t bytes[DECODE_STRING_LIMIT];
+    size_t n = size > known ? (size_t)MIN(size - known, (uint64_t)sizeof bytes) : 0, used = 0;
+
+    if (n == 0)
+        return;
+    if (!memory_read(d, MEMORY_IN, address + known, bytes, n)) {
+        out(d, ", ???");
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        used = bytes[i] ? i + 1 : used;
+    if (used == 0)
+        return;
+    out(d, ", /* bytes %llu..%llu */ ", (unsigned long long)known, (unsigned long long)size - 1);
+    out_hex_quoted(d, bytes, MIN(n, (size_t)shown_max(d)), n > shown_max(d));
 }
 
 static bool is_octal_digit(uint8_t c)
@@ -261,6 +286,12 @@ static void print_text(struct decoder *d, enum memory which, uint64_t address, s
 void print_string(struct decoder *d, uint64_t value)
 {
     print_text(d, MEMORY_IN, value, d->row->kinds[d->index] == ARG_PATH ? PATH_SHOWN : shown_max(d));
+}
+
+/* Linux puts "memfd:" before it, and takes no more than a file's name. */
+void print_mfd_name(struct decoder *d, uint64_t value)
+{
+    print_text(d, MEMORY_IN, value, MIN(shown_max(d), MFD_NAME_MAX));
 }
 
 void print_string_out(struct decoder *d, uint64_t value)

@@ -7,6 +7,7 @@
 #include <asm/prctl.h>
 #include <linux/fcntl.h>
 #include <linux/futex.h>
+#include <linux/ptrace.h>
 
 #include "lib/string.h"
 
@@ -236,6 +237,24 @@ void print_futex_value3(struct decoder *d, uint64_t value)
     }
 }
 
+/* With PTRACE_O_TRACESYSGOOD a call's stop has bit 7. */
+static void out_stop_signal(struct decoder *d, uint32_t number)
+{
+    out_signal(d, number & 0x7f);
+    if (number & 0x80)
+        out(d, " | 0x80");
+}
+
+static void out_stop_event(struct decoder *d, uint32_t event)
+{
+    static const struct name names[] = {NAME(PTRACE_EVENT_FORK), NAME(PTRACE_EVENT_VFORK), NAME(PTRACE_EVENT_CLONE),
+                                        NAME(PTRACE_EVENT_EXEC), NAME(PTRACE_EVENT_VFORK_DONE), NAME(PTRACE_EVENT_EXIT),
+                                        NAME(PTRACE_EVENT_SECCOMP), NAME(PTRACE_EVENT_STOP), NAME_END};
+
+    out_name(d, names, event, "PTRACE_EVENT_???");
+    out(d, " << 16");
+}
+
 void print_wait_status(struct decoder *d, uint64_t value)
 {
     uint32_t status;
@@ -248,8 +267,13 @@ void print_wait_status(struct decoder *d, uint64_t value)
         return;
     if ((status & 0xff) == 0x7f) {
         out(d, "[{WIFSTOPPED(s) && WSTOPSIG(s) == ");
-        out_signal(d, (status >> 8) & 0x7f);
-        out(d, "}]");
+        out_stop_signal(d, (status >> 8) & 0xff);
+        out(d, "}");
+        if (status >> 16)
+            out(d, " | ");
+        if (status >> 16)
+            out_stop_event(d, status >> 16);
+        out(d, "]");
     } else if ((status & 0xffff) == 0xffff) {
         out(d, "[{WIFCONTINUED(s)}]");
     } else if (status & 0x7f) {

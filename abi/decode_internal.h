@@ -80,6 +80,9 @@ void out_socket_address(struct decoder *d, enum memory which, uint64_t address, 
 void out_socket_level(struct decoder *d, uint32_t level);
 void out_ucred(struct decoder *d, const struct ucred *u);
 
+/* What a structure of `size` bytes has beyond those known here, unless it is all zero. */
+void out_struct_rest(struct decoder *d, uint64_t address, uint64_t known, uint64_t size);
+
 /* Names of values: the last entry has no name. */
 struct name {
     uint64_t value;
@@ -127,6 +130,7 @@ void print_result_select(struct decoder *d);
 void print_result_fcntl(struct decoder *d);
 void print_result_prctl(struct decoder *d);
 void print_result_personality(struct decoder *d);
+void print_result_membarrier(struct decoder *d);
 void print_result_ioprio(struct decoder *d);
 void print_result_signal(struct decoder *d);
 void print_result_messages(struct decoder *d);

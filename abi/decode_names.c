@@ -175,15 +175,53 @@ DECODE_FLAGS(splice_flags, "SPLICE_F_???", NAME(SPLICE_F_MOVE), NAME(SPLICE_F_NO
 
 DECODE_FLAGS(xattr_flags, "XATTR_???", NAME(XATTR_CREATE), NAME(XATTR_REPLACE))
 
-DECODE_FLAGS(mount_flags, "MS_???", NAME(MS_RDONLY), NAME(MS_NOSUID), NAME(MS_NODEV), NAME(MS_NOEXEC), NAME(MS_SYNCHRONOUS),
-      NAME(MS_REMOUNT), NAME(MS_MANDLOCK), NAME(MS_DIRSYNC), NAME(MS_NOSYMFOLLOW), NAME(MS_NOATIME),
-      NAME(MS_NODIRATIME), NAME(MS_BIND), NAME(MS_MOVE), NAME(MS_REC), NAME(MS_SILENT), NAME(MS_POSIXACL),
-      NAME(MS_UNBINDABLE), NAME(MS_PRIVATE), NAME(MS_SLAVE), NAME(MS_SHARED), NAME(MS_RELATIME), NAME(MS_KERNMOUNT),
-      NAME(MS_I_VERSION), NAME(MS_STRICTATIME), NAME(MS_LAZYTIME))
+/* An old magic number in the upper half is shown apart. */
+void print_mount_flags(struct decoder *d, uint64_t value)
+{
+    static const struct name magic[] = {NAME(MS_MGC_VAL), NAME_END};
+    static const struct name names[] = {
+        NAME(MS_RDONLY), NAME(MS_NOSUID), NAME(MS_NODEV), NAME(MS_NOEXEC), NAME(MS_SYNCHRONOUS), NAME(MS_REMOUNT),
+        NAME(MS_MANDLOCK), NAME(MS_DIRSYNC), NAME(MS_NOSYMFOLLOW), NAME(MS_NOATIME), NAME(MS_NODIRATIME), NAME(MS_BIND),
+        NAME(MS_MOVE), NAME(MS_REC), NAME(MS_SILENT), NAME(MS_POSIXACL), NAME(MS_UNBINDABLE), NAME(MS_PRIVATE),
+        NAME(MS_SLAVE), NAME(MS_SHARED), NAME(MS_RELATIME), NAME(MS_KERNMOUNT), NAME(MS_I_VERSION), NAME(MS_STRICTATIME),
+        NAME(MS_LAZYTIME), {1u << 26, "MS_SUBMOUNT"}, {1u << 27, "MS_NOREMOTELOCK"}, {1u << 28, "MS_NOSEC"},
+        {1u << 29, "MS_BORN"}, {1u << 30, "MS_ACTIVE"}, {1u << 31, "MS_NOUSER"}, NAME_END};
+
+    if ((value & MS_MGC_MSK) == MS_MGC_VAL) {
+        out_name(d, magic, MS_MGC_VAL, "");
+        value &= ~(uint64_t)MS_MGC_MSK;
+        if (!value)
+            return;
+        out(d, "|");
+    }
+    out_flags(d, names, value, "MS_???");
+}
+
+/* Which of these mount looks at depends on the flags: the others may point anywhere. */
+void print_mount_type(struct decoder *d, uint64_t value)
+{
+    if (d->call->args[d->index + 1] & (MS_REMOUNT | MS_BIND | MS_MOVE))
+        out_address(d, value);
+    else
+        print_string(d, value);
+}
 
 DECODE_FLAGS(umount_flags, "MNT_???", NAME(MNT_FORCE), NAME(MNT_DETACH), NAME(MNT_EXPIRE), NAME(UMOUNT_NOFOLLOW))
 
-DECODE_FLAGS(mfd_flags, "MFD_???", NAME(MFD_CLOEXEC), NAME(MFD_ALLOW_SEALING), NAME(MFD_HUGETLB))
+void print_mfd_flags(struct decoder *d, uint64_t value)
+{
+    static const struct name names[] = {NAME(MFD_CLOEXEC), NAME(MFD_ALLOW_SEALING), NAME(MFD_HUGETLB), NAME_END};
+    uint32_t flags = (uint32_t)value, shift = flags >> MFD_HUGE_SHIFT;
+
+    if (d->style->names == DECODE_NUMBERS || !shift || !(flags & MFD_HUGETLB)) {
+        out_flags(d, names, flags, "MFD_???");
+        return;
+    }
+    if (d->style->names == DECODE_BOTH)
+        out(d, "%#x /* ", flags);
+    out_named_flags(d, names, flags & ((1u << MFD_HUGE_SHIFT) - 1), "MFD_???");
+    out(d, "|%u<<MFD_HUGE_SHIFT%s", shift, d->style->names == DECODE_BOTH ? " */" : "");
+}
 
 DECODE_FLAGS(close_range_flags, "CLOSE_RANGE_???", NAME(CLOSE_RANGE_UNSHARE), NAME(CLOSE_RANGE_CLOEXEC))
 

@@ -5,16 +5,21 @@
 
 #include <asm/mman.h>
 #include <linux/membarrier.h>
+#include <linux/pidfd.h>
 #include <linux/mman.h>
-#include <linux/ptrace.h>
 #include <linux/resource.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <linux/time.h>
 #include <linux/wait.h>
 
-DECODE_FLAGS(prot, "PROT_???", NAME(PROT_NONE), NAME(PROT_READ), NAME(PROT_WRITE), NAME(PROT_EXEC), NAME(PROT_SEM),
-      NAME(PROT_GROWSDOWN), NAME(PROT_GROWSUP))
+void print_prot(struct decoder *d, uint64_t value)
+{
+    static const struct name names[] = {NAME(PROT_NONE), NAME(PROT_READ), NAME(PROT_WRITE), NAME(PROT_EXEC), NAME(PROT_SEM),
+                                        NAME(PROT_GROWSDOWN), NAME(PROT_GROWSUP), NAME_END};
+
+    out_flags(d, names, value, "PROT_???");
+}
 
 void print_mmap_flags(struct decoder *d, uint64_t value)
 {
@@ -90,14 +95,48 @@ DECODE_FLAGS(timer_flags, "TIMER_???", NAME(TIMER_ABSTIME))
 DECODE_VALUES(seccomp_op, "SECCOMP_SET_MODE_???", NAME(SECCOMP_SET_MODE_STRICT), NAME(SECCOMP_SET_MODE_FILTER),
        NAME(SECCOMP_GET_ACTION_AVAIL), NAME(SECCOMP_GET_NOTIF_SIZES))
 
-DECODE_FLAGS(membarrier_op, "MEMBARRIER_CMD_???", NAME(MEMBARRIER_CMD_QUERY), NAME(MEMBARRIER_CMD_GLOBAL),
-      NAME(MEMBARRIER_CMD_GLOBAL_EXPEDITED), NAME(MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED),
-      NAME(MEMBARRIER_CMD_PRIVATE_EXPEDITED), NAME(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED),
-      NAME(MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE), NAME(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE))
+static const struct name barriers[] = {
+    NAME(MEMBARRIER_CMD_QUERY), NAME(MEMBARRIER_CMD_GLOBAL), NAME(MEMBARRIER_CMD_GLOBAL_EXPEDITED),
+    NAME(MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED), NAME(MEMBARRIER_CMD_PRIVATE_EXPEDITED),
+    NAME(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED), NAME(MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE),
+    NAME(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE), NAME(MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ),
+    NAME(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ), NAME_END};
 
-DECODE_VALUES(ptrace_request, "PTRACE_???", NAME(PTRACE_TRACEME), NAME(PTRACE_PEEKTEXT), NAME(PTRACE_PEEKDATA),
-       NAME(PTRACE_POKETEXT), NAME(PTRACE_POKEDATA), NAME(PTRACE_CONT), NAME(PTRACE_KILL), NAME(PTRACE_SINGLESTEP),
-       NAME(PTRACE_ATTACH), NAME(PTRACE_DETACH), NAME(PTRACE_SYSCALL), NAME(PTRACE_SETOPTIONS), NAME(PTRACE_SEIZE))
+void print_membarrier_op(struct decoder *d, uint64_t value)
+{
+    out_name(d, barriers, (uint32_t)value, "MEMBARRIER_CMD_???");
+}
+
+DECODE_FLAGS(membarrier_flags, "MEMBARRIER_CMD_FLAG_???", NAME(MEMBARRIER_CMD_FLAG_CPU))
+
+void print_membarrier_cpu(struct decoder *d, uint64_t value)
+{
+    if (d->call->args[d->index - 1] & MEMBARRIER_CMD_FLAG_CPU)
+        print_int(d, value);
+    else
+        d->skipped = true;
+}
+
+void print_result_membarrier(struct decoder *d)
+{
+    if (d->call->args[0] != MEMBARRIER_CMD_QUERY || d->call->result == 0) {
+        out(d, "%lld", (long long)d->call->result);
+        return;
+    }
+    out(d, "%#llx (", (unsigned long long)d->call->result);
+    out_flags(d, barriers + 1, (uint64_t)d->call->result, "MEMBARRIER_CMD_???");
+    out(d, ")");
+}
+
+void print_pkey_rights(struct decoder *d, uint64_t value)
+{
+    static const struct name names[] = {{1, "PKEY_DISABLE_ACCESS"}, {2, "PKEY_DISABLE_WRITE"}, {4, "PKEY_DISABLE_EXECUTE"},
+                                        NAME_END};
+
+    out_flags(d, names, value, "PKEY_???");
+}
+
+DECODE_FLAGS(pidfd_flags, "PIDFD_???", NAME(PIDFD_NONBLOCK))
 
 /* One list for clone, clone3 and unshare. */
 static const struct name clone_names[] = {
@@ -160,6 +199,29 @@ static void print_clone_stored(struct decoder *d, const struct clone_args *a)
         out(d, "}");
 }
 
+/* Thread ids for nested namespaces, as many as there can be. */
+static void out_set_tid(struct decoder *d, const struct clone_args *a)
+{
+    int32_t tid;
+
+    out(d, ", set_tid=");
+    if (!a->set_tid || a->set_tid_size > 32 || !memory_read(d, MEMORY_IN, a->set_tid, &tid, sizeof tid)) {
+        out_address(d, a->set_tid);
+    } else {
+        out(d, "[");
+        for (uint64_t i = 0; i < a->set_tid_size; i++) {
+            out(d, i ? ", " : "");
+            if (i >= shown_max(d) || !memory_read(d, MEMORY_IN, a->set_tid + i * sizeof tid, &tid, sizeof tid)) {
+                out(d, "...");
+                break;
+            }
+            out(d, "%d", tid);
+        }
+        out(d, "]");
+    }
+    out(d, ", set_tid_size=%llu", a->set_tid_size);
+}
+
 void print_clone_args(struct decoder *d, uint64_t value)
 {
     struct clone_args a = {0};
@@ -180,14 +242,20 @@ void print_clone_args(struct decoder *d, uint64_t value)
     if (a.flags & CLONE_PARENT_SETTID)
         out(d, ", parent_tid=%#llx", a.parent_tid);
     out(d, ", exit_signal=");
-    out_signal(d, a.exit_signal);
+    if (a.exit_signal > 64)
+        out(d, "%llu", a.exit_signal);
+    else
+        out_signal(d, a.exit_signal);
     out(d, ", stack=");
     out_address(d, a.stack);
     out(d, ", stack_size=%#llx", a.stack_size);
     if (a.flags & CLONE_SETTLS)
         out(d, ", tls=%#llx", a.tls);
     if (a.set_tid || a.set_tid_size)
-        out(d, ", set_tid=%#llx, set_tid_size=%llu", a.set_tid, a.set_tid_size);
+        out_set_tid(d, &a);
+    if (size >= CLONE_ARGS_SIZE_VER2 && ((a.flags & CLONE_INTO_CGROUP) || a.cgroup))
+        out(d, ", cgroup=%llu", a.cgroup);
+    out_struct_rest(d, value, sizeof a, d->call->args[d->index + 1]);
     out(d, "}");
     if (call_succeeded(d))
         print_clone_stored(d, &a);

@@ -101,12 +101,12 @@ void print_sighow(struct decoder *d, uint64_t value)
     out_name(d, names, (uint32_t)value, "SIG_???");
 }
 
-/* The size of the set is the next argument of that kind: with too small a one only the address is shown. */
+/* The size of the set is the next argument of that kind: with another one only the address is shown. */
 static bool sigset_size_is_wrong(const struct decoder *d)
 {
     for (unsigned i = d->index + 1; i < SYSCALL_ARGS_MAX; i++) {
         if (d->row->kinds[i] == ARG_SIZE)
-            return d->call->args[i] < sizeof(uint64_t);
+            return d->call->args[i] != sizeof(uint64_t);
     }
     return false;
 }
@@ -140,7 +140,7 @@ void print_sigset_arg6(struct decoder *d, uint64_t value)
     if (!fetch_in(d, value, &pair, sizeof pair))
         return;
     out(d, "{sigmask=");
-    if (pair.size < sizeof(uint64_t))
+    if (pair.size != sizeof(uint64_t))
         out_address(d, pair.set);
     else
         print_sigset_in(d, pair.set);

@@ -226,13 +226,52 @@ static void print_unix_address(struct decoder *d, const uint8_t *path, size_t n)
     }
 }
 
-static void print_ipv6(struct decoder *d, const struct sockaddr_in6 *a)
+/* Where the longest run of zeros begins, and how long it is: two at least, else 0 of them. */
+static unsigned zeros_find(const uint16_t words[8], unsigned *length)
+{
+    unsigned best = 0;
+
+    *length = 1;
+    for (unsigned i = 0; i < 8; i++) {
+        unsigned n = 0;
+
+        while (i + n < 8 && !words[i + n])
+            n++;
+        if (n > *length) {
+            best = i;
+            *length = n;
+        }
+    }
+    *length = *length > 1 ? *length : 0;
+    return best;
+}
+
+/* As inet_ntop(3) prints it. */
+static void out_ipv6(struct decoder *d, const uint16_t words[8])
+{
+    unsigned length, zeros = zeros_find(words, &length);
+    bool has_v4 = length && zeros == 0 && (length == 6 || (length == 5 && words[5] == UINT16_MAX));
+    const uint8_t *v4 = (const uint8_t *)(words + 6);
+
+    for (unsigned i = 0; i < (has_v4 ? 6 : 8); i++) {
+        if (length && i >= zeros && i < zeros + length)
+            out(d, i == zeros ? "::" : "");
+        else
+            out(d, "%s%x", i && !(length && i == zeros + length) ? ":" : "", from_network(words[i]));
+    }
+    if (has_v4)
+        out(d, "%s%u.%u.%u.%u", length == 6 ? "" : ":", v4[0], v4[1], v4[2], v4[3]);
+}
+
+/* Linux takes one without the last field too. */
+static void print_ipv6(struct decoder *d, const struct sockaddr_in6 *a, size_t n)
 {
     out(d, ", sin6_port=htons(%u), sin6_flowinfo=htonl(%u), inet_pton(AF_INET6, \"", from_network(a->sin6_port),
         __builtin_bswap32(a->sin6_flowinfo));
-    for (unsigned i = 0; i < 8; i++)
-        out(d, "%s%x", i ? ":" : "", from_network(a->sin6_addr.s6_addr16[i]));
-    out(d, "\", &sin6_addr), sin6_scope_id=%u", a->sin6_scope_id);
+    out_ipv6(d, a->sin6_addr.s6_addr16);
+    out(d, "\", &sin6_addr)");
+    if (n >= sizeof *a)
+        out(d, ", sin6_scope_id=%u", a->sin6_scope_id);
 }
 
 void out_socket_address(struct decoder *d, enum memory which, uint64_t address, int32_t length)
@@ -256,8 +295,8 @@ void out_socket_address(struct decoder *d, enum memory which, uint64_t address, 
         memcpy(&port, bytes + offsetof(struct sockaddr_in, sin_port), sizeof port);
         out(d, ", sin_port=htons(%u), sin_addr=inet_addr(\"%u.%u.%u.%u\")", from_network(port), bytes[4], bytes[5],
             bytes[6], bytes[7]);
-    } else if (family == AF_INET6 && n >= sizeof(struct sockaddr_in6)) {
-        print_ipv6(d, (const struct sockaddr_in6 *)(const void *)bytes);
+    } else if (family == AF_INET6 && n >= offsetof(struct sockaddr_in6, sin6_scope_id)) {
+        print_ipv6(d, (const struct sockaddr_in6 *)(const void *)bytes, n);
     } else if (n > sizeof family) {
         out(d, ", sa_data=");
         out_quoted(d, bytes + sizeof family, n - sizeof family, false);

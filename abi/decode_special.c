@@ -84,6 +84,7 @@ void print_open_how(struct decoder *d, uint64_t value)
         out(d, ", mode=%#03llo", (unsigned long long)how.mode);
     out(d, ", resolve=");
     out_flags(d, resolve, how.resolve, "RESOLVE_???");
+    out_struct_rest(d, value, sizeof how, d->call->args[d->index + 1]);
     out(d, "}");
 }
 
@@ -126,13 +127,25 @@ void print_ioprio(struct decoder *d, uint64_t value)
     static const struct name classes[] = {NAME(IOPRIO_CLASS_NONE), NAME(IOPRIO_CLASS_RT), NAME(IOPRIO_CLASS_BE),
                                           NAME(IOPRIO_CLASS_IDLE), NAME_END};
 
+    if (d->style->names == DECODE_NUMBERS) {
+        out(d, "%d", (int)value);
+        return;
+    }
+    if (d->style->names == DECODE_BOTH)
+        out(d, "%d /* ", (int)value);
     out(d, "IOPRIO_PRIO_VALUE(");
     out_name(d, classes, (uint32_t)value >> IOPRIO_CLASS_SHIFT, "IOPRIO_CLASS_???");
     out(d, ", %u)", (uint32_t)value & ((1u << IOPRIO_CLASS_SHIFT) - 1));
+    if (d->style->names == DECODE_BOTH)
+        out(d, " */");
 }
 
 void print_result_ioprio(struct decoder *d)
 {
+    if (d->style->names != DECODE_NAMES) { /* which has the number and the name */
+        print_ioprio(d, (uint64_t)d->call->result);
+        return;
+    }
     out(d, "%lld (", (long long)d->call->result);
     print_ioprio(d, (uint64_t)d->call->result);
     out(d, ")");

@@ -345,7 +345,9 @@ void print_groups_in(struct decoder *d, uint64_t value)
 
 void print_groups_out(struct decoder *d, uint64_t value)
 {
-    if (call_succeeded(d) && d->call->args[0] != 0)
+    if (call_succeeded(d) && value && d->call->result == 0)
+        out(d, "[]");
+    else if (call_succeeded(d) && d->call->args[0] != 0)
         print_groups(d, MEMORY_OUT, value, (uint64_t)d->call->result);
     else
         out_address(d, value);

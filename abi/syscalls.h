@@ -37,6 +37,7 @@ enum syscall_result {
     RESULT_SIGRETURN,    /* the restored register */
     RESULT_SCHED_POLICY, /* SCHED_* */
     RESULT_PERSONALITY,  /* hexadecimal, and its names */
+    RESULT_MEMBARRIER,   /* hexadecimal, and names of commands */
     RESULT_IOPRIO,       /* a number, and its parts */
     RESULT_SIGNAL,       /* a number, and its name */
     RESULT_MESSAGES,     /* a count, and the time that was left, or (Timeout) */

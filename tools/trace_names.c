@@ -21,8 +21,12 @@ size_t trace_path_text(const char *path, char *buffer, size_t size)
     size_t n = 0;
 
     for (const unsigned char *c = (const unsigned char *)path; *c && n + 5 < size; c++) {
-        if (*c == '<' || *c == '>' || *c == '\\' || *c < ' ' || *c > '~')
-            n += (size_t)snprintf(buffer + n, size - n, "\\%03o", *c);
+        if (*c >= '\t' && *c <= '\r')
+            n += (size_t)snprintf(buffer + n, size - n, "\\%c", "tnvfr"[*c - '\t']);
+        else if (*c == '"' || *c == '\\')
+            n += (size_t)snprintf(buffer + n, size - n, "\\%c", *c);
+        else if (*c == '<' || *c == '>' || *c < ' ' || *c > '~')
+            n += (size_t)snprintf(buffer + n, size - n, c[1] >= '0' && c[1] <= '7' ? "\\%03o" : "\\%o", *c);
         else
             buffer[n++] = (char)*c;
     }

@@ -14,7 +14,7 @@
 #define TEXT_MAX 4096u /* up to this */
 #define WORDS    16u   /* of a vector that are followed */
 
-#define IS_TEXT(k) ((k) == ARG_PATH || (k) == ARG_STR || (k) == ARG_REBOOT_ARG)
+#define IS_TEXT(k) ((k) == ARG_PATH || (k) == ARG_STR || (k) == ARG_MOUNT_TYPE || (k) == ARG_MFD_NAME || (k) == ARG_REBOOT_ARG)
 #define IS_VECTOR(k)                                                                                                   \
     ((k) == ARG_BUF_IN || (k) == ARG_IOV_IN || (k) == ARG_IOV_FOREIGN || (k) == ARG_ARGV || (k) == ARG_ENVP ||         \
      (k) == ARG_MSGHDR_IN || (k) == ARG_MMSGHDR_IN || (k) == ARG_GROUPS_IN || (k) == ARG_SEMBUFS ||                    \
@@ -30,7 +30,8 @@
      (k) == ARG_STACK_IN || (k) == ARG_SCHED_PARAM_IN || (k) == ARG_SCHED_ATTR_IN || (k) == ARG_CLONE_ARGS ||          \
      (k) == ARG_SOCKADDR_IN || (k) == ARG_SOCKLEN_INOUT || (k) == ARG_SOCKOPT_IN)
 #define IS_BY_COMMAND(k)                                                                                               \
-    ((k) == ARG_FCNTL_ARG || (k) == ARG_IOCTL_ARG || (k) == ARG_PRCTL_ARG || (k) == ARG_SHM_ARG || (k) == ARG_SEM_ARG)
+    ((k) == ARG_FCNTL_ARG || (k) == ARG_IOCTL_ARG || (k) == ARG_PRCTL_ARG || (k) == ARG_SHM_ARG ||                    \
+     (k) == ARG_SEM_ARG || (k) == ARG_PTRACE_ADDR || (k) == ARG_PTRACE_DATA)
 #define READS(k, i) ((IS_TEXT(k) || IS_VECTOR(k) || IS_TIME(k) || IS_STRUCT(k) || IS_BY_COMMAND(k)) << (i))
 
 /* ARGS(a, b) becomes the bits of those that are read. */
@@ -63,12 +64,12 @@ static bool is_told(const struct capture_buffer *b, uint64_t address)
     return false;
 }
 
-/* A piece, or as much as there is of a text. */
-static void observe(const struct task *t, uint64_t address)
+/* A piece, or as much as there is of a text; if `again`, beside what the call read of it. */
+static void observe(const struct task *t, uint64_t address, bool again)
 {
     uint8_t bytes[PIECE];
 
-    if (address < PAGE_SIZE || is_told(t->capture, address))
+    if (address < PAGE_SIZE || (!again && is_told(t->capture, address)))
         return;
     for (size_t done = 0, n; done < TEXT_MAX; done += n) {
         n = peek_user_some(bytes, user(address + done), sizeof bytes);
@@ -99,17 +100,18 @@ static unsigned depth_of(uint64_t nr)
     }
 }
 
-static void follow(const struct task *t, uint64_t address, unsigned depth)
+/* Of a vector the call has perhaps read a part: where it found something wrong, it stopped. */
+static void follow(const struct task *t, uint64_t address, unsigned depth, bool failed)
 {
     uint64_t words[WORDS], inner[WORDS];
     size_t n = depth ? peek_user_some(words, user(address), sizeof words) / sizeof *words : 0;
 
-    observe(t, address);
+    observe(t, address, depth && failed);
     for (size_t i = 0; i < n; i++) {
-        observe(t, words[i]);
+        observe(t, words[i], false);
         size_t m = depth > 1 ? peek_user_some(inner, user(words[i]), sizeof inner) / sizeof *inner : 0;
         for (size_t j = 0; j < m; j++)
-            observe(t, inner[j]);
+            observe(t, inner[j], false);
     }
 }
 
@@ -122,5 +124,5 @@ void capture_observe(struct task *t, const struct pt_regs *regs)
         return;
     for (unsigned i = 0; i < SYSCALL_ARGS_MAX; i++)
         if (capture_reads[t->call_nr] & BIT(i))
-            follow(t, args[i], depth_of(t->call_nr));
+            follow(t, args[i], depth_of(t->call_nr), (long)regs->rax < 0);
 }

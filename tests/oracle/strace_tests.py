@@ -86,7 +86,7 @@ def usable(words):
                 return False
         else:
             return False
-    return not re.search(r"-e ?(inject|fault|kvm|decode)", " ".join(words))
+    return not re.search(r"-e ?(inject|fault|kvm|decode|read=|write=|verbose|raw|abbrev|signal)", " ".join(words))
 
 
 def all_tests():
@@ -183,7 +183,10 @@ def processes(options, log):
 
 def our_lines(options, test, log, tids):
     tids = tids if test.follows else tids[:1]
-    words = [w for w in test.options if w != "-f"] + ["-e", "tid=" + ",".join(map(str, tids)), "-q"]
+    folder = f"/tmp/{test.name}.d/sub/"  # strace takes -P from where the test runs
+    words = [w for w in test.options if w != "-f"]
+    words = [folder + w if before == "-P" and not w.startswith("/") else w for before, w in zip([""] + words, words)]
+    words += ["-e", "tid=" + ",".join(map(str, tids)), "-q"]
     done = subprocess.run([options.trapline, "trace"] + words + [log], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
     lines = done.stdout.decode("latin-1").splitlines()
     if not test.follows:
@@ -199,8 +202,10 @@ def normal(lines):
 
 def judge(options, test, result, log, tids):
     """passed, failed or skipped"""
-    if not result or result[1] == 77:
+    if result and result[1] == 77:
         return "skipped"
+    if not result:
+        return "failed"  # the sandbox did not run, or not to this test's end
     expected, ours = normal(result[0]), normal(our_lines(options, test, log, tids))
     if test.start:
         at = next((i for i, line in enumerate(ours) if test.start.search(line)), len(ours))
@@ -212,6 +217,11 @@ def judge(options, test, result, log, tids):
         for line in list(difflib.unified_diff(expected, ours, "expected", "ours", "", "", 0, ""))[2:14]:
             print("   " + line[:260])
     return "failed"
+
+
+def update(must, states):
+    with open(LIST, "w", encoding="ascii") as f:
+        f.write("\n".join(sorted(set(must) | {n for n in states if states[n] == "passed"})) + "\n")
 
 
 def main():
@@ -245,13 +255,14 @@ def main():
             found = processes(options, log)
             for test in part:
                 states[test.name] = judge(options, test, results.get(test.name), log, found.get(test.name, []))
+        if options.update:
+            update(must, states)
     bad = [name for name in must if states.get(name, "passed") != "passed"]
     for state in ("passed", "failed", "skipped"):
         these = [name for name in states if states[name] == state]
         print(f"{state}: {len(these)}" + (f": {' '.join(these)}" if state != "passed" or options.all else ""))
     if options.update:
-        with open(LIST, "w", encoding="ascii") as f:
-            f.write("\n".join(sorted(set(must) | {n for n in states if states[n] == "passed"})) + "\n")
+        update(must, states)
     print(f"strace_tests: {sum(states[n] == 'passed' for n in states)} passed, {len(bad)} failed")
     return 1 if bad else 0
 

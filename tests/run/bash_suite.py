@@ -19,8 +19,8 @@ import tempfile
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SOURCE = os.path.join(TOP, "sources", "bash")
-JOB_CONTROL = ["jobs", "trap", "coproc", "procsub", "lastpipe", "read", "set-x", "vredir", "test", "comsub", "redir", "heredoc"]
-TOOLS = """basename bash cat chmod cmp cp cut date diff dirname echo env expr false find grep head id kill ln ls mkdir mkfifo mktemp
+JOB_CONTROL = ["jobs", "coproc", "procsub", "set-x", "test", "comsub", "redir", "heredoc"]
+TOOLS = """awk basename bash cat chgrp chmod cmp cp cut date diff dirname echo env expr false find grep head id kill ln ls mkdir mkfifo mktemp
  mv od printf ps readlink rm rmdir sed seq sh sleep sort stty tail tee test touch tr true tty umask uname uniq wc which""".split()
 SCRIPT = """cd {tests}
 export THIS_SH=/bin/bash TMPDIR={tests}/tmp PATH=.:/usr/bin:/bin LC_ALL=C HOME=/tmp TERM=dumb
