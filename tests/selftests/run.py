@@ -25,9 +25,28 @@ SOURCES = os.path.join(TOP, "sources", "linux-selftests")
 PACKAGE = "linux-source-6.1"
 # As few as the programs need.
 WANTED = ("arch/x86/include/asm/desc_defs.h", "tools/testing/selftests/kselftest.h",
-          "tools/testing/selftests/sigaltstack", "tools/testing/selftests/x86")
+          "tools/testing/selftests/kselftest_harness.h", "tools/testing/selftests/breakpoints",
+          "tools/testing/selftests/memfd", "tools/testing/selftests/pidfd", "tools/testing/selftests/ptrace",
+          "tools/testing/selftests/sigaltstack", "tools/testing/selftests/splice", "tools/testing/selftests/timers",
+          "tools/testing/selftests/vDSO", "tools/testing/selftests/clone3/clone3_selftests.h",
+          "tools/testing/selftests/net/af_unix", "tools/testing/selftests/x86")
+# Where programs are that are not in x86.
+FOLDERS = {"breakpoint_test": "breakpoints", "get_syscall_info": "ptrace", "peeksiginfo": "ptrace", "vmaccess": "ptrace",
+           "sas": "sigaltstack", "memfd_test": "memfd", "test_unix_oob": "net/af_unix"}
+for name in ("posix_timers", "nanosleep", "nsleep-lat", "set-timer-lat", "inconsistency-check", "raw_skew", "threadtest",
+             "valid-adjtimex", "adjtick", "change_skew", "skew_consistency", "clocksource-switch", "freq-step", "leap-a-day",
+             "leapcrash", "set-tai", "set-2038", "set-tz", "alarmtimer-suspend", "mqueue-lat", "rtcpie"):
+    FOLDERS[name] = "timers"
+for name in ("vdso_test_abi", "vdso_test_clock_getres", "vdso_test_correctness", "vdso_test_getcpu",
+             "vdso_test_gettimeofday"):
+    FOLDERS[name] = "vDSO"
+for name in ("pidfd_test", "pidfd_fdinfo_test", "pidfd_open_test", "pidfd_poll_test", "pidfd_wait", "pidfd_getfd_test",
+             "pidfd_setns_test"):
+    FOLDERS[name] = "pidfd"
 FLAGS = ["-static", "-O2", "-g", "-std=gnu99", "-pthread", "-no-pie", "-w"]
-EXTRA = {"sysret_ss_attrs": ["thunks.S"], "check_initial_reg_state": ["-Wl,-ereal_start"]}
+EXTRA = {"sysret_ss_attrs": ["thunks.S"], "check_initial_reg_state": ["-Wl,-ereal_start"],
+         "memfd_test": ["common.c", "-D_FILE_OFFSET_BITS=64"], "vdso_test_abi": ["parse_vdso.c"],
+         "vdso_test_getcpu": ["parse_vdso.c"], "vdso_test_gettimeofday": ["parse_vdso.c"]}
 
 
 def module(path):
@@ -49,7 +68,7 @@ def read_list(name):
 
 def fetch():
     stamp = os.path.join(SOURCES, ".complete")
-    if os.path.exists(stamp):
+    if os.path.exists(stamp) and open(stamp, encoding="ascii").read() == "\n".join(WANTED):
         return
     shutil.rmtree(SOURCES, ignore_errors=True)
     os.makedirs(SOURCES)
@@ -60,13 +79,13 @@ def fetch():
                 ' tar -x --strip-components=1 -C "$3" "${@:4}"')
         members = [f"{PACKAGE}/{name}" for name in WANTED]
         subprocess.run(["bash", "-c", pipe, "bash", package, PACKAGE, SOURCES] + members, check=True)
-    with open(stamp, "w", encoding="ascii"):
-        pass
+    with open(stamp, "w", encoding="ascii") as f:
+        f.write("\n".join(WANTED))
 
 
 def compile_program(name, target):
     folder = os.path.join(SOURCES, "tools", "testing", "selftests")
-    folder = os.path.join(folder, "sigaltstack" if name == "sas" else "x86")
+    folder = os.path.join(folder, FOLDERS.get(name, "x86"))
     subprocess.run(["gcc"] + FLAGS + ["-o", target, name + ".c"] + EXTRA.get(name, []), cwd=folder, check=True,
                    stderr=subprocess.DEVNULL)
 
