@@ -15,13 +15,10 @@
 #include <linux/random.h>
 #include <linux/xattr.h>
 
+#include "abi/splice_flags.h"
 #include "lib/mode.h"
 
 /* Linux's own values that its exported headers lack. */
-#define SPLICE_F_MOVE 1
-#define SPLICE_F_NONBLOCK 2
-#define SPLICE_F_MORE 4
-#define SPLICE_F_GIFT 8
 #define MNT_FORCE 1
 #define MNT_DETACH 2
 #define MNT_EXPIRE 4

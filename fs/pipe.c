@@ -13,30 +13,25 @@
 #include <linux/poll.h>
 
 #include "fs/anon.h"
+#include "fs/pipe_ring.h"
 #include "guest_kernel/core/alloc.h"
 #include "lib/string.h"
 
 #define SLOTS_DEFAULT 16u
-#define SLOTS_MAX 256u /* fs.pipe-max-size of Linux: 1 MiB */
-
-struct slot {
-    struct page *page;
-    uint32_t start, length;
-    bool packet; /* O_DIRECT: one read takes no more, and drops what does not fit */
-};
-
-struct pipe {
-    struct mutex lock;
-    struct wait_queue readable, writable; /* also announce the other end's opening and closing */
-    uint32_t tail, used, count; /* slots: first used, how many, how many there are */
-    struct slot *slots;
-    struct page *spare;         /* an emptied page kept for the next write */
-    uint32_t readers, writers;  /* descriptions that can */
-    uint32_t reader_opens, writer_opens; /* ever: what a blocked open waits for */
-    uint32_t files;             /* descriptions; guarded by the inode's lock */
-};
+#define SLOTS_MAX     256u /* fs.pipe-max-size of Linux: 1 MiB */
 
 static const struct file_ops pipe_ops;
+
+void slot_drop_first(struct pipe *p)
+{
+    struct slot *s = slot_at(p, 0);
+
+    if (!p->spare && __atomic_load_n(&s->page->refs, __ATOMIC_ACQUIRE) == 1)
+        p->spare = s->page;
+    else
+        page_put(s->page);
+    slot_forget_first(p);
+}
 
 static struct pipe *pipe_alloc(void)
 {
@@ -56,11 +51,6 @@ static struct pipe *pipe_alloc(void)
     return p;
 }
 
-static struct slot *slot_at(struct pipe *p, uint32_t n)
-{
-    return &p->slots[(p->tail + n) % p->count];
-}
-
 static void pipe_free(struct pipe *p)
 {
     for (uint32_t n = 0; n < p->used; n++)
@@ -77,26 +67,7 @@ void fifo_free(struct inode *i)
         pipe_free(i->u.pipe);
 }
 
-static uint32_t load(const uint32_t *value)
-{
-    return __atomic_load_n(value, __ATOMIC_ACQUIRE);
-}
-
-static void slot_drop_first(struct pipe *p)
-{
-    struct slot *s = slot_at(p, 0);
-
-    if (!p->spare)
-        p->spare = s->page;
-    else
-        page_put(s->page);
-    s->page = NULL;
-    p->tail = (p->tail + 1) % p->count;
-    __atomic_store_n(&p->used, p->used - 1, __ATOMIC_RELEASE);
-}
-
-/* As much as there is and the iterator takes: bytes, or -EFAULT if the first byte faults. */
-static long drain(struct pipe *p, struct io_iter *it)
+long pipe_drain(struct pipe *p, struct io_iter *it)
 {
     long total = 0;
 
@@ -127,7 +98,7 @@ static long pipe_read(struct file *f, struct io_iter *it, uint64_t *position)
         return 0;
     for (;;) {
         mutex_lock(&p->lock);
-        n = p->used ? drain(p, it) : 0;
+        n = p->used ? pipe_drain(p, it) : 0;
         bool at_end = !p->writers;
         mutex_unlock(&p->lock);
         if (n || at_end)
@@ -149,7 +120,7 @@ static long merge(struct pipe *p, struct io_iter *it)
     struct slot *last = p->used ? slot_at(p, p->used - 1) : NULL;
     size_t n = it->remaining % PAGE_SIZE;
 
-    if (!last || !n || last->packet || last->start + last->length + n > PAGE_SIZE)
+    if (!last || !n || last->packet || last->fixed || last->start + last->length + n > PAGE_SIZE)
         return 0;
     size_t done = iter_read(it, (char *)page_address(last->page) + last->start + last->length, n);
     last->length += (uint32_t)done;
@@ -167,8 +138,7 @@ static long append_slot(struct pipe *p, struct io_iter *it, bool packet)
     if (!n)
         return -EFAULT;
     p->spare = NULL;
-    *slot_at(p, p->used) = (struct slot){.page = page, .length = (uint32_t)n, .packet = packet};
-    __atomic_store_n(&p->used, p->used + 1, __ATOMIC_RELEASE);
+    slot_push(p, &(struct slot){.page = page, .length = (uint32_t)n, .packet = packet});
     return (long)n;
 }
 
@@ -182,7 +152,7 @@ static long fill(struct pipe *p, struct io_iter *it, bool packet, bool may_merge
         if (total < 0)
             return total;
     }
-    while (it->remaining && p->used < p->count) {
+    while (it->remaining && !pipe_is_full(p)) {
         size_t want = MIN(it->remaining, PAGE_SIZE);
         long n = append_slot(p, it, packet);
         if (n < 0)
@@ -204,7 +174,7 @@ static long pipe_write(struct file *f, struct io_iter *it, uint64_t *position)
         mutex_lock(&p->lock);
         bool broken = !p->readers;
         long n = broken ? -EPIPE : fill(p, it, f->flags & O_DIRECT, !total);
-        bool full = p->used == p->count;
+        bool full = pipe_is_full(p);
         mutex_unlock(&p->lock);
         if (broken)
             fs_signal_self(SIGPIPE);
@@ -218,7 +188,7 @@ static long pipe_write(struct file *f, struct io_iter *it, uint64_t *position)
             break;
         if (f->flags & O_NONBLOCK)
             return total ? total : -EAGAIN;
-        long interrupted = wait_event(&p->writable, load(&p->used) < p->count || !load(&p->readers));
+        long interrupted = wait_event(&p->writable, !pipe_is_full(p) || !load(&p->readers));
         if (interrupted)
             return total ? total : interrupted;
     }
@@ -239,7 +209,7 @@ static unsigned pipe_poll(struct file *f, struct poll_table *t)
             events |= POLLHUP;
     }
     if (mode != O_RDONLY) {
-        if (load(&p->used) < p->count)
+        if (!pipe_is_full(p))
             events |= POLLOUT | POLLWRNORM;
         if (!load(&p->readers))
             events |= POLLERR;
@@ -343,7 +313,8 @@ int pipe_create(struct file **read_end, struct file **write_end, unsigned flags)
     return 0;
 }
 
-/* How things stood before this end was counted: whoever is there then waits for us, whoever comes later is counted anew. */
+/* How things stood before this end was counted: whoever is there then waits for us, whoever comes later is counted
+ * anew. */
 struct fifo_before {
     uint32_t writer_opens, reader_opens;
     bool writers, readers;
@@ -414,7 +385,7 @@ long pipe_get_size(struct file *f)
 /* Move what is there into a ring of another size. */
 static long resize_ring(struct pipe *p, uint32_t count)
 {
-    if (count < p->used)
+    if (count < p->used + p->held)
         return -EBUSY;
     struct slot *slots = mem_alloc_zero(count * sizeof *slots);
     if (!slots)
@@ -424,7 +395,7 @@ static long resize_ring(struct pipe *p, uint32_t count)
     mem_free(p->slots);
     p->slots = slots;
     p->tail = 0;
-    p->count = count;
+    __atomic_store_n(&p->count, count, __ATOMIC_RELEASE);
     return (long)(count * PAGE_SIZE);
 }
 

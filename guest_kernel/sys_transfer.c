@@ -147,6 +147,8 @@ static long copy_range(struct side *in, user_ptr in_offset, struct side *out, us
         error = side_begin(in, in_offset);
     if (!error)
         error = side_begin(out, out_offset);
+    if (!error && in->file->inode->sb != out->file->inode->sb)
+        error = -EXDEV;
     if (error)
         return error;
     count = in->position < in->file->inode->size ? MIN(count, in->file->inode->size - in->position) : 0;
