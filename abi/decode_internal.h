@@ -131,6 +131,7 @@ void print_result_fcntl(struct decoder *d);
 void print_result_prctl(struct decoder *d);
 void print_result_personality(struct decoder *d);
 void print_result_membarrier(struct decoder *d);
+void print_result_timex(struct decoder *d);
 void print_result_ioprio(struct decoder *d);
 void print_result_signal(struct decoder *d);
 void print_result_messages(struct decoder *d);

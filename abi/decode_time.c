@@ -4,9 +4,10 @@
 #include "abi/decode_internal.h"
 
 #include <linux/times.h>
+#include <linux/timex.h>
 #include <linux/utime.h>
 
-#define UTIME_NOW ((1l << 30) - 1l)
+#define UTIME_NOW  ((1l << 30) - 1l)
 #define UTIME_OMIT ((1l << 30) - 2l)
 
 /* Pairs of two longs: timespec and timeval and what is made of them. */
@@ -219,4 +220,69 @@ void print_tms(struct decoder *d, uint64_t value)
     out(d, ", tms_cstime=");
     out_clock_ticks(d, (uint64_t)t.tms_cstime);
     out(d, "}");
+}
+
+/* Some modes are several bits, and named before their parts. */
+static void print_timex_modes(struct decoder *d, unsigned modes)
+{
+    static const struct name whole[] = {NAME(ADJ_OFFSET_SINGLESHOT), NAME(ADJ_OFFSET_SS_READ), NAME_END};
+    static const struct name parts[] = {NAME(ADJ_OFFSET), NAME(ADJ_FREQUENCY), NAME(ADJ_MAXERROR), NAME(ADJ_ESTERROR),
+                                        NAME(ADJ_STATUS), NAME(ADJ_TIMECONST), NAME(ADJ_TAI),      NAME(ADJ_SETOFFSET),
+                                        NAME(ADJ_MICRO),  NAME(ADJ_NANO),      NAME(ADJ_TICK),     NAME_END};
+
+    if (name_find(whole, modes))
+        out_name(d, whole, modes, "ADJ_???");
+    else
+        out_flags(d, parts, modes, "ADJ_???");
+}
+
+static void print_timex_status(struct decoder *d, unsigned status)
+{
+    static const struct name names[] = {NAME(STA_PLL),
+                                        NAME(STA_PPSFREQ),
+                                        NAME(STA_PPSTIME),
+                                        NAME(STA_FLL),
+                                        NAME(STA_INS),
+                                        NAME(STA_DEL),
+                                        NAME(STA_UNSYNC),
+                                        NAME(STA_FREQHOLD),
+                                        NAME(STA_PPSSIGNAL),
+                                        NAME(STA_PPSJITTER),
+                                        NAME(STA_PPSWANDER),
+                                        NAME(STA_PPSERROR),
+                                        NAME(STA_CLOCKERR),
+                                        NAME(STA_NANO),
+                                        NAME(STA_MODE),
+                                        NAME(STA_CLK),
+                                        NAME_END};
+
+    out_flags(d, names, status, "STA_???");
+}
+
+void print_timex(struct decoder *d, uint64_t value)
+{
+    struct __kernel_timex x;
+
+    if (!fetch_out(d, value, &x, sizeof x))
+        return;
+    out(d, "{modes=");
+    print_timex_modes(d, x.modes);
+    out(d, ", offset=%lld, freq=%lld, maxerror=%lld, esterror=%lld, status=", x.offset, x.freq, x.maxerror, x.esterror);
+    print_timex_status(d, (unsigned)x.status);
+    out(d, ", constant=%lld, precision=%lld, tolerance=%lld, time={tv_sec=%lld, tv_usec=%llu}, tick=%lld", x.constant,
+        x.precision, x.tolerance, x.time.tv_sec, (unsigned long long)x.time.tv_usec, x.tick);
+    out(d, ", ppsfreq=%lld, jitter=%lld, shift=%d, stabil=%lld, jitcnt=%lld, calcnt=%lld", x.ppsfreq, x.jitter, x.shift,
+        x.stabil, x.jitcnt, x.calcnt);
+    out(d, ", errcnt=%lld, stbcnt=%lld, tai=%d}", x.errcnt, x.stbcnt, x.tai);
+}
+
+void print_result_timex(struct decoder *d)
+{
+    static const struct name names[] = {NAME(TIME_OK),   NAME(TIME_INS),   NAME(TIME_DEL), NAME(TIME_OOP),
+                                        NAME(TIME_WAIT), NAME(TIME_ERROR), NAME_END};
+    const char *name = name_find(names, (uint64_t)d->call->result);
+
+    out(d, "%lld", (long long)d->call->result);
+    if (name)
+        out(d, " (%s)", name);
 }

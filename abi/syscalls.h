@@ -40,6 +40,7 @@ enum syscall_result {
     RESULT_MEMBARRIER,   /* hexadecimal, and names of commands */
     RESULT_IOPRIO,       /* a number, and its parts */
     RESULT_SIGNAL,       /* a number, and its name */
+    RESULT_TIMEX,        /* a number, and the clock's state */
     RESULT_MESSAGES,     /* a count, and the time that was left, or (Timeout) */
 };
 

@@ -289,7 +289,8 @@ static void leave(struct thread *t, uint32_t status)
         tell_tracer_of_end(t);
     if (last) {
         (void)timer_cancel(&p->alarm); /* no thread is left to arm it again */
-        posix_timers_delete(p);
+        posix_timers_delete_locked(p);
+        cpu_clock_ends(&p->clock);
         become_zombie(p, t);
     } else {
         wake_all(&p->child_changed); /* an execve of another thread waits for this one */

@@ -27,6 +27,7 @@
 static const struct task_ops task_ops = {
     .signal_work = signal_work,
     .switched = rseq_switched,
+    .times = cpu_times_check,
     .call_entered = ptrace_call_entered,
     .call_left = ptrace_call_left,
     .user_fault = signal_user_fault,

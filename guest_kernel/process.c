@@ -247,6 +247,7 @@ void thread_unpublish(struct thread *t)
     spin_unlock_irqrestore(&p->signals.lock, flags);
     RB_REMOVE(thread_tree, &threads, t);
     uncharge(p, t);
+    cpu_clock_ends(&t->clock);
     p->run_ns += task_run_ns(t->task);
     p->user_ns += t->task->user_ns;
     if (t->task->tid != p->pid && !t->ptrace.exited)

@@ -16,6 +16,7 @@
 #include <linux/resource.h>
 
 #include "guest_kernel/core/task.h"
+#include "guest_kernel/cpu_timer.h"
 #include "guest_kernel/ptrace.h"
 #include "guest_kernel/signal.h"
 
@@ -68,9 +69,14 @@ struct process {
     struct cred last_cred;               /* of the last thread, once it is gone, without groups; tree lock, as the next two */
     struct account *last_account;        /* still charged for a zombie */
     char last_comm[16];
-    struct timer alarm;                  /* ITIMER_REAL; signals.lock for the next two */
-    uint64_t alarm_interval_ns;
-    uint64_t alarm_deadline_ns;          /* 0: off */
+    struct timer alarm;                  /* ITIMER_REAL; signals.lock */
+    uint64_t alarm_interval_ns;          /* 0: it goes off once; as the next two */
+    uint64_t alarm_deadline_ns;          /* armed: the next end, else the last */
+    bool alarm_armed;
+    struct cpu_clock clock;              /* tree lock, as the next */
+    struct cpu_itimer {
+        uint64_t expires_ns, interval_ns; /* 0: off */
+    } cpu_itimers[CPU_TIMES];
     LIST_HEAD(, posix_timer) posix_timers; /* signals.lock, as the next (posix_timer.c) */
     int32_t last_timer_id;
     bool not_dumpable;
@@ -99,6 +105,7 @@ struct thread { /* task.upper */
     uint64_t robust_list;                /* set_robust_list */
     uint64_t rseq;                       /* rseq(2): the registered area, 0: none */
     uint32_t rseq_signature;
+    struct cpu_clock clock;              /* tree lock */
     int io_priority;                     /* ioprio_set(2); tree lock */
     struct sem_undo_list *sem_undo;      /* what its end does to semaphores, NULL: nothing (sysv_semop.c) */
     struct account *account;             /* of the real user: one reference; signals.lock */
@@ -188,7 +195,8 @@ long process_check_access(int32_t pid, bool by_fs_ids);
 void thread_set_cred(const struct cred *c);
 void thread_set_cred_locked(const struct cred *c);
 
-void process_alarm_expired(struct timer *t); /* sys_timer.c: ITIMER_REAL */
+void process_alarm_expired(struct timer *t);      /* sys_timer.c: ITIMER_REAL */
+void process_alarm_delivered(struct process *p);  /* a SIGALRM of p is taken off its queue; signals.lock held */
 
 uint64_t process_limit(unsigned resource); /* soft limit of the current process; RLIM64_INFINITY: none */
 

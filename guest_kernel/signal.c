@@ -46,6 +46,9 @@ siginfo_t signal_info_user(int signal, int code)
 
 void signal_item_free(struct signal_item *item)
 {
+    item->queued = false;
+    if (item->kept)
+        return;
     __atomic_fetch_sub(&item->account->signals, 1, __ATOMIC_RELAXED);
     account_put(item->account);
     mem_free(item);
@@ -213,19 +216,36 @@ static struct signal_item *item_create(struct process *p, const siginfo_t *info)
         __atomic_fetch_sub(&a->signals, 1, __ATOMIC_RELAXED);
         return NULL;
     }
-    item->info = *info;
-    item->account = account_hold(a);
+    *item = (struct signal_item){.info = *info, .account = account_hold(a)};
     return item;
 }
 
-static int enqueue(struct process *p, struct signal_queue *q, const siginfo_t *info)
+struct signal_item *signal_item_keep(struct process *p, const siginfo_t *info)
 {
     struct signal_item *item = item_create(p, info);
 
+    if (item)
+        item->kept = true;
+    return item;
+}
+
+void signal_item_drop(struct signal_item *item)
+{
+    item->kept = false;
+    if (!item->queued)
+        signal_item_free(item);
+}
+
+static int enqueue(struct process *p, struct signal_queue *q, const siginfo_t *info, struct signal_item *item)
+{
+    if (!item)
+        item = item_create(p, info);
     if (!item && must_queue(info))
         return -EAGAIN;
-    if (item)
+    if (item) {
+        item->queued = true;
         TAILQ_INSERT_TAIL(&q->items, item, link);
+    }
     q->set |= SIGNAL_BIT(info->si_signo);
     return 0;
 }
@@ -242,7 +262,10 @@ static void apply_at_once(struct process *p, int signal)
     }
 }
 
-int signal_send_locked(struct process *p, struct thread *to, const siginfo_t *info)
+enum outcome { SENT, IGNORED, REFUSED };
+
+/* `kept`: a timer's, which is queued even beside another one of its signal; NULL: a new one is made of *info. */
+static enum outcome send(struct process *p, struct thread *to, const siginfo_t *info, struct signal_item *kept)
 {
     int signal = info->si_signo;
     struct signal_queue *q = to ? &to->pending : &p->signals.pending;
@@ -253,26 +276,35 @@ int signal_send_locked(struct process *p, struct thread *to, const siginfo_t *in
         wake_all(&p->child_changed);
     }
     if (p->signals.exiting || !p->thread_count)
-        return 0;
+        return SENT;
     apply_at_once(p, signal);
     if (signal == SIGKILL) {
         process_begin_exit(p, SIGKILL);
-        return 0;
+        return SENT;
     }
     const struct thread *judge = to ? to : TAILQ_FIRST(&p->threads);
     bool shown = judge->ptrace.tracer; /* tracers see what programs ignore, too */
     if (is_ignored(p, signal) && wants(judge, signal) && !signal_in(judge->waited_for, signal) && !shown)
-        return 0;
-    if (!signal_is_realtime(signal) && signal_in(q->set, signal))
-        return 0;
-    int error = enqueue(p, q, info);
-    if (error)
-        return error;
+        return IGNORED;
+    if (!kept && !signal_is_realtime(signal) && signal_in(q->set, signal))
+        return SENT;
+    if (enqueue(p, q, info, kept))
+        return REFUSED;
     wake_all(&signal_arrived);
     struct thread *t = to ? to : choose_thread(p, signal);
     if (t && wants(t, signal))
         signal_kick(t, false);
-    return 0;
+    return SENT;
+}
+
+int signal_send_locked(struct process *p, struct thread *to, const siginfo_t *info)
+{
+    return send(p, to, info, NULL) == REFUSED ? -EAGAIN : 0;
+}
+
+bool signal_send_kept(struct process *p, struct thread *to, struct signal_item *item)
+{
+    return item->queued || send(p, to, &item->info, item) != IGNORED;
 }
 
 int signal_send_process(struct process *p, const siginfo_t *info)

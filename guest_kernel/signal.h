@@ -21,6 +21,8 @@ struct signal_item { /* one queued siginfo */
     TAILQ_ENTRY(signal_item) link;
     siginfo_t info;
     struct account *account; /* whose RLIMIT_SIGPENDING it counts for: one reference */
+    bool kept;               /* a timer's own: taken off its queue it goes back to the timer.  signals.lock, as the next */
+    bool queued;             /* kept: it is in a queue */
 };
 
 struct signal_queue {
@@ -53,7 +55,15 @@ struct signal_state {
 extern struct wait_queue signal_arrived;
 
 void signal_queue_init(struct signal_queue *q);
-void signal_item_free(struct signal_item *item); /* one that is in no queue */
+void signal_item_free(struct signal_item *item); /* one that is in no queue; a kept one stays */
+/*
+ * A timer's item, of one process and with the signal that it will send over and over.  NULL: RLIMIT_SIGPENDING, or no
+ * memory.  signals.lock held, as for the next two.
+ */
+struct signal_item *signal_item_keep(struct process *p, const siginfo_t *info) must_check;
+void signal_item_drop(struct signal_item *item); /* the timer goes: the item now, or when it is taken off its queue */
+/* False: it is ignored.  If the item is in a queue already, that stays so. */
+bool signal_send_kept(struct process *p, struct thread *to, struct signal_item *item) must_check;
 
 /* A siginfo for a signal that the kernel, or the current task by kill(2), sends. */
 siginfo_t signal_info_kernel(int signal);

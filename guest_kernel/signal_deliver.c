@@ -17,8 +17,11 @@
 
 #define SYSCALL_LENGTH 2 /* bytes of the SYSCALL instruction */
 
-/* Take the first item of `signal` out of q; without one (no memory when it was sent) the siginfo is bare. */
-static void queue_take(struct signal_queue *q, int signal, siginfo_t *info)
+/*
+ * Take the first item of `signal` out of q; without one (no memory when it was sent) the siginfo is bare.  True: it is a
+ * timer's.
+ */
+static bool queue_take(struct signal_queue *q, int signal, siginfo_t *info)
 {
     struct signal_item *item, *found = NULL;
     bool more = false;
@@ -36,11 +39,14 @@ static void queue_take(struct signal_queue *q, int signal, siginfo_t *info)
         q->set &= ~SIGNAL_BIT(signal);
     if (!found) {
         *info = (siginfo_t){.si_signo = signal, .si_code = SI_USER};
-        return;
+        return false;
     }
+    bool timers = found->kept;
+
     *info = found->info;
     TAILQ_REMOVE(&q->items, found, link);
     signal_item_free(found);
+    return timers;
 }
 
 int signal_dequeue(struct thread *t, signal_set allowed, siginfo_t *info)
@@ -54,10 +60,10 @@ int signal_dequeue(struct thread *t, signal_set allowed, siginfo_t *info)
         q = &s->pending;
         signal = signal_next(q->set & allowed);
     }
-    if (signal)
-        queue_take(q, signal, info);
-    if (signal && info->si_code == SI_TIMER)
+    if (signal && queue_take(q, signal, info))
         posix_timer_delivered(t->process, info);
+    if (signal == SIGALRM && q == &s->pending)
+        process_alarm_delivered(t->process);
     return signal;
 }
 

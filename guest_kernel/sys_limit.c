@@ -9,7 +9,7 @@
 
 #define OPEN_FILES_MAX (1024 * 1024) /* fs.nr_open: no process may raise RLIMIT_NOFILE beyond */
 
-/* Reads the old limit and, if `wanted` is there, sets the new one. */
+/* Reads the old limit and, if `wanted` is there, sets the new one.  Tree lock held. */
 static long limit_exchange(struct process *p, unsigned resource, const struct rlimit64 *wanted, struct rlimit64 *old)
 {
     struct process_limit *limit = &p->limits[resource];
@@ -26,6 +26,16 @@ static long limit_exchange(struct process *p, unsigned resource, const struct rl
     else if (wanted)
         *limit = (struct process_limit){wanted->rlim_cur, wanted->rlim_max};
     spin_unlock_irqrestore(&p->signals.lock, flags);
+    if (wanted && !result && (resource == RLIMIT_CPU || resource == RLIMIT_RTTIME))
+        cpu_times_changed(p);
+    return result;
+}
+
+static long own_limit_exchange(unsigned resource, const struct rlimit64 *wanted, struct rlimit64 *old)
+{
+    spin_lock(&process_tree_lock);
+    long result = limit_exchange(process_current(), resource, wanted, old);
+    spin_unlock(&process_tree_lock);
     return result;
 }
 
@@ -35,7 +45,7 @@ long sys_getrlimit(const struct syscall_args *args)
 
     if ((uint32_t)args->a[0] >= RLIM_NLIMITS)
         return -EINVAL;
-    long error = limit_exchange(process_current(), (uint32_t)args->a[0], NULL, &old);
+    long error = own_limit_exchange((uint32_t)args->a[0], NULL, &old);
     return error ? error : put_user(user(args->a[1]), old);
 }
 
@@ -47,7 +57,7 @@ long sys_setrlimit(const struct syscall_args *args)
         return -EFAULT;
     if ((uint32_t)args->a[0] >= RLIM_NLIMITS)
         return -EINVAL;
-    return limit_exchange(process_current(), (uint32_t)args->a[0], &wanted, &old);
+    return own_limit_exchange((uint32_t)args->a[0], &wanted, &old);
 }
 
 /* Same user ids throughout, or privileged (prlimit(2)). */

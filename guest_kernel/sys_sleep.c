@@ -7,6 +7,8 @@
 
 #include "abi/syscalls.h"
 #include "guest_kernel/clocks.h"
+#include "guest_kernel/cpu_sleep.h"
+#include "guest_kernel/cpu_timer.h"
 #include "guest_kernel/process.h"
 #include "guest_kernel/time_convert.h"
 
@@ -65,6 +67,22 @@ long sys_nanosleep(const struct syscall_args *args)
     return sleep_relative(thread_current(), deadline_after(timespec_to_ns(&request)), args->a[1]);
 }
 
+/* Until a real time: looked at anew whenever that clock is set. */
+static bool sleep_until_realtime(uint64_t realtime_ns)
+{
+    long result = 0;
+
+    while (!result && clock_realtime_ns() < realtime_ns) {
+        uint64_t offset = clock_realtime_offset_ns();
+
+        result = wait_event_deadline(&clock_was_set, clock_realtime_offset_ns() != offset, true,
+                                     deadline_of_realtime(realtime_ns));
+        if (result == -ETIME)
+            result = 0;
+    }
+    return !result;
+}
+
 static bool can_sleep_on(int32_t id)
 {
     return id == CLOCK_REALTIME || id == CLOCK_MONOTONIC || id == CLOCK_BOOTTIME || id == CLOCK_TAI;
@@ -73,19 +91,24 @@ static bool can_sleep_on(int32_t id)
 long sys_clock_nanosleep(const struct syscall_args *args)
 {
     int32_t id = (int32_t)args->a[0];
+    bool on_cpu_time = clock_is_cpu(id) && id != CLOCK_THREAD_CPUTIME_ID;
     struct timespec request;
-    uint64_t now = 0;
 
-    if (clock_read(id, &now))
+    if (!clock_is_known(id))
         return -EINVAL;
-    if (!can_sleep_on(id))
+    if (!can_sleep_on(id) && !on_cpu_time)
         return -EOPNOTSUPP;
     long error = read_request(&request, args->a[2]);
     if (error)
         return error;
     uint64_t ns = timespec_to_ns(&request);
-    if (!(args->a[1] & TIMER_ABSTIME))
+    bool absolute = args->a[1] & TIMER_ABSTIME;
+    if (on_cpu_time)
+        return cpu_sleep(id, ns, absolute, args->a[3]);
+    if (!absolute)
         return sleep_relative(thread_current(), deadline_after(ns), args->a[3]);
+    if (id == CLOCK_TAI)
+        ns -= MIN(ns, (uint64_t)clock_tai_offset_s() * NS_PER_S);
     bool realtime = id == CLOCK_REALTIME || id == CLOCK_TAI;
-    return sleep_until(realtime ? deadline_of_realtime(ns) : ns) ? 0 : -ERESTARTNOHAND;
+    return (realtime ? sleep_until_realtime(ns) : sleep_until(ns)) ? 0 : -ERESTARTNOHAND;
 }

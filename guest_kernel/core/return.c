@@ -82,6 +82,10 @@ static void work_do(struct task *t, struct pt_regs *regs, uint64_t work)
         __atomic_fetch_and(&t->work, ~TASK_OBSERVE, __ATOMIC_RELAXED);
         capture_observe(t, regs);
     }
+    if (work & TASK_TIMES) {
+        __atomic_fetch_and(&t->work, ~TASK_TIMES, __ATOMIC_RELAXED);
+        task_times();
+    }
     if (work & TASK_REQUESTED) {
         __atomic_fetch_and(&t->work, ~TASK_REQUESTED, __ATOMIC_RELAXED);
         capture_request_finish(t, regs);

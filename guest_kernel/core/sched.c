@@ -102,6 +102,8 @@ static void slice_expired(struct timer *timer)
     if (this_cpu()->interrupted_user)
         t->user_ns += now - q->sampled_ns;
     q->sampled_ns = now;
+    if (unlikely(now >= __atomic_load_n(&t->times_check_ns, __ATOMIC_RELAXED)) && t->regs)
+        __atomic_fetch_or(&t->work, TASK_TIMES, __ATOMIC_RELAXED);
     if (t->slice_end_ns > now)
         slice_arm(q, t->slice_end_ns);
     else if (unlikely(t->rank) || has_ranked(q) ? class_slice_over(q, t, now)

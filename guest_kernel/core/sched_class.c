@@ -273,6 +273,9 @@ int task_set_scheduling(struct task *t, const struct sched_setting *setting, con
     struct run_queue *q = run_queue_lock(t, &flags);
     bool ready = class_hold(q, t);
 
+    if (!t->rank)
+        t->woken_run_ns = t->run_ns; /* what it ran before does not count for RLIMIT_RTTIME */
+    __atomic_store_n(&t->times_check_ns, 0, __ATOMIC_RELAXED);
     t->setting = *setting;
     old = t->deadline;
     t->deadline = d;

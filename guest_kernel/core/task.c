@@ -166,6 +166,12 @@ void task_switched(struct pt_regs *regs)
         task_ops->switched(regs);
 }
 
+void task_times(void)
+{
+    if (task_ops && task_ops->times)
+        task_ops->times();
+}
+
 bool task_call_entered(struct pt_regs *regs)
 {
     return !task_ops || !task_ops->call_entered || task_ops->call_entered(regs);

@@ -39,6 +39,7 @@ enum task_state { TASK_RUNNING, TASK_INTERRUPTIBLE, TASK_UNINTERRUPTIBLE, TASK_S
 #define TASK_REQUESTED BIT(5) /* the hypervisor wants something done as the call ends (capture_request.c) */
 #define TASK_OBSERVE BIT(6)   /* a traced call ends: show what its arguments point to (capture_observe.c) */
 #define TASK_CALL_LEAVE BIT(4) /* a traced call has its result, or one has been traced meanwhile */
+#define TASK_TIMES BIT(7)     /* times_check_ns is past */
 #define TASK_IRET BIT(2)   /* leave by IRET, which restores every register: after sigreturn, execve, a closed call */
 
 /* How a task wants to be scheduled (sched(7)). */
@@ -87,6 +88,7 @@ struct task {
     uint64_t slice_end_ns;
     uint64_t run_ns;              /* user and system time used, by switches */
     uint64_t user_ns;             /* part of it in user mode, sampled by the time slice timer */
+    uint64_t times_check_ns;      /* monotonic: task_ops.times is called at the slice that ends after; atomic, relaxed */
     uint64_t start_ns;
     uint64_t fs_base, gs_base;    /* of user mode, while not running */
     struct task_selectors selectors; /* likewise */
@@ -197,6 +199,8 @@ struct task_ops {
     void (*signal_work)(struct pt_regs *regs);
     /* After TASK_SWITCHED, before returning to user mode and before signal_work; interrupts on. */
     void (*switched)(struct pt_regs *regs);
+    /* After TASK_TIMES: the current task may have used up CPU time that something waits for; interrupts on. */
+    void (*times)(void);
     /*
      * A call of a task that wanted it (task_trace_calls) begins: false if it is not to run.  It may sleep, and change
      * registers; interrupts on.  Later, whatever became of it, its result is in RAX.
@@ -223,6 +227,7 @@ bool task_out_of_memory(void); /* true: try again */
 void task_signal_work(struct pt_regs *regs);
 void task_raise(int signal);
 void task_switched(struct pt_regs *regs);
+void task_times(void);
 bool task_call_entered(struct pt_regs *regs);
 void task_call_left(struct pt_regs *regs);
 /* The call in progress has its result in *regs: the trace is told now.  Before its task's signals are. */

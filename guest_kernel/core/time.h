@@ -6,6 +6,7 @@
 #ifndef GUEST_KERNEL_CORE_TIME_H
 #define GUEST_KERNEL_CORE_TIME_H
 
+#include <bsd/sys/queue.h>
 #include <bsd/sys/tree.h>
 
 #include "lib/compiler.h"
@@ -14,7 +15,28 @@
 
 uint64_t clock_monotonic_ns(void);
 uint64_t clock_realtime_ns(void); /* since 1970 */
-int clock_realtime_set(uint64_t ns);
+/*
+ * Steps the real time.  Whoever waits for a real time hears of it: watches are called, sleepers on clock_was_set are
+ * woken, after it is set.  No spinlock held that a watch takes.
+ */
+void clock_realtime_set(uint64_t ns);
+extern struct wait_queue clock_was_set;
+uint64_t clock_realtime_offset_ns(void); /* real minus monotonic time */
+
+struct timezone;
+struct clock_watch {
+    LIST_ENTRY(clock_watch) link;          /* guarded by the clock's lock */
+    void (*changed)(struct clock_watch *); /* with the clock's lock held */
+    bool listed;
+};
+void clock_watch_add(
+    struct clock_watch *w); /* once more: nothing.  Its owner alone adds and removes it, as for the next */
+void clock_watch_remove(struct clock_watch *w); /* afterwards it is not called, and does not run */
+
+int32_t clock_tai_offset_s(void);
+void clock_timezone(struct timezone *out); /* <linux/time.h>; kept and shown, as Linux */
+void clock_timezone_set(int minutes_west, int daylight_saving);
+void clock_tai_set(int32_t seconds); /* as all that sets clocks: one at a time, by the caller's lock */
 
 struct timer {
     RB_ENTRY(timer) node;            /* guarded by its CPU's timer lock, as all fields below */

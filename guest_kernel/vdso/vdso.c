@@ -53,8 +53,9 @@ int __vdso_clock_gettime(__kernel_clockid_t id, struct timespec *out)
     switch (id) {
     case CLOCK_REALTIME:
     case CLOCK_REALTIME_COARSE:
-    case CLOCK_TAI:
         return put_timespec(out, real_ns());
+    case CLOCK_TAI:
+        return put_timespec(out, real_ns() + clock_page.tai_offset_ns);
     case CLOCK_MONOTONIC:
     case CLOCK_MONOTONIC_RAW:
     case CLOCK_MONOTONIC_COARSE:
@@ -90,7 +91,7 @@ int __vdso_gettimeofday(struct timeval *tv, struct timezone *tz)
         tv->tv_usec = (__kernel_suseconds_t)(us % 1000000);
     }
     if (tz)
-        *tz = (struct timezone){0};
+        *tz = (struct timezone){(int)clock_page.minutes_west, (int)clock_page.daylight_saving};
     return 0;
 }
 

@@ -80,6 +80,34 @@ static void timers(void)
     close(fd), close(file);
 }
 
+/* Nothing here sets the clock: what that does is looked at by tests/run/clock_step.c. */
+static void alarms_and_flags(void)
+{
+    struct itimerspec s = {{0, 0}, {0, 1000000}}, past = {{0, 0}, {1, 0}}, far = {{0, 0}, {4000000000, 0}};
+    uint64_t n = 0;
+
+    for (int clock = CLOCK_REALTIME_ALARM; clock <= CLOCK_BOOTTIME_ALARM; clock++) {
+        int fd = timerfd_create(clock, 0);
+        show("made", fd >= 0);
+        show_call(timerfd_settime(fd, 0, &s, NULL));
+        show_call(read(fd, &n, 8));
+        show("n", n);
+        show_call(timerfd_settime(fd, TFD_TIMER_ABSTIME, &past, NULL));
+        show_call(read(fd, &n, 8));
+        close(fd);
+    }
+    int fd = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK), other = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
+    show_call(timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &far, NULL));
+    show_call(read(fd, &n, 8));
+    show_call(timerfd_settime(fd, TFD_TIMER_CANCEL_ON_SET, &s, NULL));
+    show_call(timerfd_settime(other, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &far, NULL));
+    show_call(timerfd_settime(fd, 4, NULL, NULL));
+    show_call(timerfd_settime(fd, 4, &s, NULL));
+    close(fd), close(other);
+    if (setuid(1000) == 0)
+        show_call(timerfd_create(CLOCK_REALTIME_ALARM, 0));
+}
+
 static void memory_files(void)
 {
     int fd = syscall(SYS_memfd_create, "thing", 1);
@@ -93,7 +121,8 @@ static void memory_files(void)
     longer[249] = 'x', longer[250] = 0;
     show_ok(syscall(SYS_memfd_create, longer, 0));
     fstat(fd, &st);
-    printf("mode %o links %ld size %ld flags %x fd %x\n", st.st_mode, (long)st.st_nlink, (long)st.st_size, fcntl(fd, F_GETFL), fcntl(fd, F_GETFD));
+    printf("mode %o links %ld size %ld flags %x fd %x\n", st.st_mode, (long)st.st_nlink, (long)st.st_size,
+           fcntl(fd, F_GETFL), fcntl(fd, F_GETFD));
     sprintf(path, "/proc/self/fd/%d", fd);
     readlink(path, text, 60);
     printf("%s\n", text);
@@ -135,6 +164,7 @@ int main(int argc, char **argv)
         return 0;
     }
     timers();
+    show_child("alarms", alarms_and_flags);
     memory_files();
     return 0;
 }
