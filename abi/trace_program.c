@@ -21,7 +21,8 @@ bool trace_program_valid(const void *bytes, size_t size)
 {
     const struct trace_program *p = bytes;
 
-    if (size < sizeof *p || p->magic != TRACE_PROGRAM_MAGIC || p->version != TRACE_PROGRAM_VERSION || p->reserved)
+    if (size < sizeof *p || p->magic != TRACE_PROGRAM_MAGIC || p->version != TRACE_PROGRAM_VERSION ||
+        (p->flags & ~TRACE_PROGRAM_STACKS) || (p->events & ~TRACE_PROGRAM_EVENTS))
         return false;
     unsigned steps = (unsigned)p->entry_steps + p->return_steps;
     if (steps > TRACE_PROGRAM_STEPS_MAX || size != p->size || size != sizeof *p + steps * sizeof(struct trace_step))

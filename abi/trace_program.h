@@ -43,6 +43,11 @@ enum trace_test {
     TRACE_TEST_LOW = 0x80 /* a flag: of the field's low 32 bits, their sign extended */
 };
 
+enum {
+    TRACE_PROGRAM_STACKS = 1,   /* of `flags`: with a TRACE_STACK record before each entry */
+    TRACE_PROGRAM_EVENTS = 0x1e /* the bits that `events` may have */
+};
+
 enum { TRACE_STEP_REJECT = 0xfe, TRACE_STEP_ACCEPT = 0xff };
 
 struct trace_step {
@@ -61,7 +66,8 @@ struct trace_program {
     uint64_t pass[TRACE_PROGRAM_CALLS / 64];
     uint64_t look[TRACE_PROGRAM_CALLS / 64];
     uint16_t entry_steps, return_steps; /* `step` holds the entry's, then the return's */
-    uint32_t reserved; /* 0 */
+    uint16_t flags;                     /* TRACE_PROGRAM_STACKS */
+    uint16_t events;                    /* BIT(enum trace_machine_kind) (abi/trace_record.h): recorded too */
     struct trace_step step[];
 };
 

@@ -19,6 +19,9 @@ enum trace_type {
     TRACE_SWITCH,     /* body: struct trace_switch_body: trapping was turned on or off */
     TRACE_LOST,       /* body: struct trace_lost_body: records dropped before this one */
     TRACE_MORE,       /* body: capture items of tid's open call: more than its buffer holds; the rest comes with its return */
+    TRACE_STACK,      /* body: struct trace_stack_body and bytes of the user's stack from rsp on, of the entry that follows it;
+                         for sessions whose program asks (TRACE_PROGRAM_STACKS) */
+    TRACE_MACHINE,    /* body: struct trace_machine_body: something below the calls, for sessions whose program asks (`events`) */
 };
 
 enum trace_flags {
@@ -74,6 +77,30 @@ struct trace_switch_body {
 
 struct trace_lost_body {
     uint64_t records;
+};
+
+#define TRACE_STACK_MAX 8192u /* bytes of a stack that are copied */
+
+struct trace_stack_body {
+    uint64_t rip, rsp, rbp, rbx;
+    uint64_t r12, r13, r14, r15; /* what unwinding needs: the registers that calls preserve */
+    uint32_t size;               /* bytes that follow; the record is padded with zeros */
+    uint32_t reserved;
+};
+
+enum trace_machine_kind {
+    TRACE_MACHINE_EXIT = 1,  /* a VM exit that is no call or return: reason, exit qualification, guest-physical address if it has one */
+    TRACE_MACHINE_EPT,       /* an EPT violation: access as in the qualification's low three bits, guest-physical address */
+    TRACE_MACHINE_INTERRUPT, /* an interrupt goes to the guest: vector */
+    TRACE_MACHINE_DEVICE,    /* the guest notified a virtio device: its ID (<linux/virtio_ids.h>), queue */
+};
+
+struct trace_machine_body {
+    uint32_t kind;
+    uint32_t number;  /* reason, access, vector, device */
+    uint64_t value;   /* qualification; address; queue */
+    uint64_t address;
+    uint64_t ticks;   /* of the TSC, from the exit until it was handled; 0 for an interrupt */
 };
 
 _Static_assert(sizeof(struct trace_record) == 40, "record header");

@@ -46,6 +46,11 @@ struct vm_event {
     uint32_t instruction_length;
 };
 
+/* A virtio device's ID and a queue, never 0. */
+#define VCPU_DOORBELL(device, queue) (0x80000000u | (uint32_t)(device) << 16 | (queue))
+#define VCPU_DOORBELL_DEVICE(d) ((d) >> 16 & 0x7fffu)
+#define VCPU_DOORBELL_QUEUE(d) ((d) & 0xffffu)
+
 struct vcpu {
     uint64_t regs[REG_COUNT]; /* while not in the guest; RSP is in the VMCS.  Must be first: enter.S */
     uint64_t cr2;             /* not in the VMCS, as all down to xcr0 */
@@ -66,6 +71,7 @@ struct vcpu {
     bool nmi_waits; /* to be delivered when NMIs are not blocked */
     bool stuck;    /* counted in vm->stuck */
     uint16_t vpid;
+    uint32_t doorbell;          /* rung at this exit: VCPU_DOORBELL(); who looks clears it; 0: none */
     uint32_t exit_reason;       /* of the last exit, as the VMCS has it */
     uint32_t proc_controls;     /* as in the VMCS, of which it saves a read */
     uint32_t timer_value;       /* of the preemption timer, likewise */

@@ -69,7 +69,7 @@ static void add_control(struct bundle_member *members, size_t *count, const stru
     struct rule_list rules = {0};
     struct bytes config = {0};
 
-    if (o->control || (o->trace && o->show.filter && !o->trace_binary))
+    if (o->control || o->show.events || o->show.stacks || (o->trace && o->show.filter && !o->trace_binary))
         sessions[0] = run_options_program(o);
     if (!o->rules.count && !sessions[0])
         return;

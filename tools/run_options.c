@@ -157,6 +157,8 @@ struct trace_program *run_options_program(const struct run_options *o)
     if (!o->trace_binary && !o->last)
         return trace_tracked_program();
     trace_options_init(&everything);
+    everything.events = o->show.events;
+    everything.stacks = o->show.stacks;
     return trace_options_program(&everything, false);
 }
 
@@ -306,6 +308,8 @@ static void check_together(const struct run_options *o)
 {
     if (o->workdir && o->workdir[0] != '/')
         fail(EXIT_LAUNCHER, "--workdir %s: not an absolute path", o->workdir);
+    if ((o->show.events || o->show.stacks) && !o->trace_binary && !o->trace)
+        fail(EXIT_LAUNCHER, "--trace-events and -k are for --trace and --trace-binary");
     bool traps = o->trace || o->last || o->trace_binary || o->denied.count || o->rules.count || o->toggle;
 
     if (o->no_trap && traps)

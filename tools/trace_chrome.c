@@ -8,11 +8,17 @@
 
 #include "abi/syscalls.h"
 #include "tools/message.h"
+#include "tools/trace_machine.h"
 #include "tools/trace_writer.h"
+
+#define MACHINE_PID 4194305u /* above all that Linux gives */
+#define MACHINE_ROWS 8u      /* for each vCPU */
+#define ROWS_NAMED 512u
 
 struct chrome_writer {
     struct trace_show *show;
     bool any; /* an event was written: a comma comes before the next */
+    bool named[ROWS_NAMED]; /* rows of the machine */
     char text[DECODE_LINE_MAX];
     char line[6 * DECODE_LINE_MAX + 512];
 };
@@ -91,6 +97,40 @@ static void mark(struct chrome_writer *w, const struct trace_event *e, const cha
     put(w, w->line, n);
 }
 
+/*
+ * The machine is a process of its own: for each vCPU rows of exits (how long the hypervisor had it), EPT violations, interrupts and
+ * device notifications.
+ */
+static void machine_row(struct chrome_writer *w, uint32_t row, uint32_t vcpu, const char *kind)
+{
+    if (row < ROWS_NAMED && !w->named[row]) {
+        w->named[row] = true;
+        size_t n = event(w, 'M', "thread_name", w->show->clock.tsc, MACHINE_PID, row);
+        n += (size_t)snprintf(w->line + n, sizeof w->line - n, ",\"args\":{\"name\":\"vCPU %u %s\"}}", vcpu, kind);
+        put(w, w->line, n);
+    }
+}
+
+static void machine_event(struct chrome_writer *w, const struct trace_event *e)
+{
+    const struct trace_machine_body *b = (const void *)e->record->body;
+    uint32_t row = e->vcpu * MACHINE_ROWS + b->kind % MACHINE_ROWS;
+    int64_t ns = trace_interval_ns(&w->show->clock, 0, b->ticks);
+    char room[32];
+    const char *kind = trace_machine_kind(b);
+
+    machine_row(w, row, e->vcpu, kind ? kind : "event");
+    size_t text = trace_machine_text(b, w->text, sizeof w->text);
+    size_t n = event(w, b->ticks ? 'X' : 'i', trace_machine_name(b, room, sizeof room), e->tsc, MACHINE_PID, row);
+    n += (size_t)snprintf(w->line + n, sizeof w->line - n, ",\"cat\":\"%s\",", kind ? kind : "event");
+    if (b->ticks)
+        n += (size_t)snprintf(w->line + n, sizeof w->line - n, "\"dur\":%lld.%03lld,", (long long)(ns / 1000), (long long)(ns % 1000));
+    n += (size_t)snprintf(w->line + n, sizeof w->line - n, "%s\"args\":{\"text\":\"", b->ticks ? "" : "\"s\":\"t\",");
+    n += escape(w->text, text, w->line + n);
+    n += (size_t)snprintf(w->line + n, sizeof w->line - n, "\",\"tid\":%u}}", e->tid);
+    put(w, w->line, n);
+}
+
 static void chrome_other(void *writer, const struct trace_event *e)
 {
     struct chrome_writer *w = writer;
@@ -105,6 +145,8 @@ static void chrome_other(void *writer, const struct trace_event *e)
         mark(w, e, "exit", decode_task_exit(body->wait_status, w->text, sizeof w->text));
         if (w->show->task)
             name_task(w, e->pid, e->tid, w->show->task->comm);
+    } else if (e->kind == EVENT_MACHINE) {
+        machine_event(w, e);
     } else if (e->kind == EVENT_LOST || e->kind == EVENT_DAMAGE) {
         mark(w, e, e->kind == EVENT_LOST ? "records lost" : "damage", 0);
     }
@@ -117,6 +159,7 @@ static void *chrome_begin(struct trace_show *s)
 
     w->show = s;
     w->any = false;
+    memset(w->named, 0, sizeof w->named);
     put(w, start, sizeof start - 1);
     return w;
 }

@@ -31,6 +31,7 @@ enum trace_event_kind {
     EVENT_SWITCH,    /* `record` */
     EVENT_LOST,      /* `record` */
     EVENT_OTHER,     /* `record` of a type that is not known here */
+    EVENT_MACHINE,   /* `record`: struct trace_machine_body */
     EVENT_DAMAGE,    /* `text` says what could not be read */
 };
 

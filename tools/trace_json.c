@@ -8,6 +8,7 @@
 #include "abi/capture.h"
 #include "abi/syscalls.h"
 #include "tools/message.h"
+#include "tools/trace_machine.h"
 #include "tools/trace_writer.h"
 
 struct json_writer {
@@ -274,6 +275,25 @@ static void json_exit(struct json_writer *w, const struct trace_event *e)
     end(w);
 }
 
+static void json_machine(struct json_writer *w, const struct trace_event *e)
+{
+    const struct trace_machine_body *b = (const void *)e->record->body;
+    const char *kind = trace_machine_kind(b);
+    char room[32];
+    const char *name = trace_machine_name(b, room, sizeof room);
+
+    begin(w, kind ? kind : "event", e->record->sequence, e->tsc, e->pid, e->tid, e->vcpu);
+    add_number(w, "number", b->number);
+    add_text(w, "name", name, strlen(name));
+    add(w, ",");
+    add_hex(w, "value", b->value);
+    add(w, ",");
+    add_hex(w, "address", b->address);
+    if (b->ticks && w->show->clock.hz)
+        add_seconds(w, "duration", trace_interval_ns(&w->show->clock, 0, b->ticks));
+    end(w);
+}
+
 static void json_other(void *writer, const struct trace_event *e)
 {
     struct json_writer *w = writer;
@@ -288,6 +308,9 @@ static void json_other(void *writer, const struct trace_event *e)
         return;
     case EVENT_TASK_EXIT:
         json_exit(w, e);
+        return;
+    case EVENT_MACHINE:
+        json_machine(w, e);
         return;
     case EVENT_TASK_NEW:
         begin(w, "task", r->sequence, e->tsc, e->pid, e->tid, e->vcpu);

@@ -9,10 +9,11 @@
 #include "tools/message.h"
 #include "tools/trace_tasks.h"
 
-enum { CODE_FORMAT = TRACE_OPTION_FIRST, CODE_DECODE_FDS, CODE_DURATIONS, CODE_STAMPS, CODE_HEX, CODE_QUIET, CODE_BY, CODE_HISTOGRAM };
+enum { CODE_FORMAT = TRACE_OPTION_FIRST, CODE_DECODE_FDS, CODE_DURATIONS, CODE_STAMPS, CODE_HEX, CODE_QUIET, CODE_BY, CODE_HISTOGRAM, CODE_EVENTS };
 
 static const struct option long_options[] = {
     {"trace-format", required_argument, NULL, CODE_FORMAT},
+    {"trace-events", required_argument, NULL, CODE_EVENTS},
     {"columns", required_argument, NULL, 'a'},
     {"summary-only", no_argument, NULL, 'c'},
     {"summary", no_argument, NULL, 'C'},
@@ -46,6 +47,7 @@ const char trace_option_usage[] =
     "                                read=SET, write=SET, raw=SET, abbrev=SET; or a FILTER\n"
     "  -P, --trace-path PATH         calls that name this path, or a descriptor of it\n"
     "  -z, --successful-only   -Z, --failed-only\n"
+    "      --trace-events LIST       what is below the calls too: exits, ept, interrupts, devices, all, none\n"
     "How they are shown:\n"
     "      --trace-format FORMAT     text (default), json (a line for each event), chrome (for Perfetto), binary (a log)\n"
     "  -y, --decode-fds              what descriptors are; -yy: sockets' addresses, devices, pidfds, signalfds too\n"
@@ -266,6 +268,20 @@ static void take_summary_by(struct trace_options *o, const char *key)
     o->summary_by = (enum trace_summary_by)word_of("--summary-by", key, keys);
 }
 
+/* In the order of enum trace_machine_kind. */
+static void take_events(struct trace_options *o, const char *list)
+{
+    static const char *const kinds[] = {"none", "exits", "ept", "interrupts", "devices", "all", NULL};
+    char *copy = must_format("%s", list), *rest = copy, *item;
+
+    o->events_chosen = true;
+    while ((item = strsep(&rest, ","))) {
+        unsigned kind = word_of("--trace-events", item, kinds);
+        o->events = kind == 0 ? 0 : kinds[kind + 1] ? o->events | (unsigned)BIT(kind) : TRACE_PROGRAM_EVENTS;
+    }
+    free(copy);
+}
+
 static void take_names(struct trace_options *o, const char *style)
 {
     static const char *const styles[] = {"abbrev", "raw", "verbose", NULL};
@@ -281,6 +297,7 @@ bool trace_option_take(struct trace_options *o, int code, const char *argument)
     case CODE_DURATIONS: take_durations(o, argument); break;
     case CODE_STAMPS: take_stamps(o, argument); break;
     case CODE_HEX: take_hex(o, argument); break;
+    case CODE_EVENTS: take_events(o, argument); break;
     case CODE_BY: take_summary_by(o, argument); break;
     case CODE_HISTOGRAM: o->histogram = true; break;
     case CODE_QUIET: o->quiet = MAX(o->quiet, argument ? number_of("--quiet", argument, 3) : 1); break;
@@ -334,6 +351,7 @@ struct trace_program *trace_options_program(const struct trace_options *o, bool 
     if (follow || trace_options_follow(o))
         trace_tracked_calls(&extra.calls);
     filter_compile(o->filter, &extra, program);
+    program->events = (uint16_t)o->events;
     return program;
 }
 

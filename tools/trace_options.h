@@ -29,6 +29,9 @@ struct trace_options {
     unsigned descriptors;     /* 0: numbers, 1: -y, 2: -yy */
     struct call_set raw, whole;
     struct { bool all; int *fds; size_t count; } reads, writes; /* whose bytes are dumped */
+    bool stacks;              /* -k */
+    bool events_chosen;       /* what is below the calls: only `events`, BIT(enum trace_machine_kind); else all that is there */
+    unsigned events;
     bool durations, relative, numbers, pointers, always_pid;
     bool label_all;           /* "[pid N] " also while there is one task only */
     unsigned duration_digits; /* of seconds: 0, 3, 6, 9 */

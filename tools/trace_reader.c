@@ -230,6 +230,7 @@ static const struct {
     [TRACE_TASK_EXIT] = {take_task_exit, 0, sizeof(struct trace_task_exit_body)},
     [TRACE_SWITCH] = {NULL, EVENT_SWITCH, sizeof(struct trace_switch_body)},
     [TRACE_MORE] = {take_more, 0, sizeof(struct capture_item)},
+    [TRACE_MACHINE] = {NULL, EVENT_MACHINE, sizeof(struct trace_machine_body)},
     [TRACE_LOST] = {NULL, EVENT_LOST, sizeof(struct trace_lost_body)},
 };
 

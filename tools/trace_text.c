@@ -13,6 +13,7 @@
 #include "abi/capture.h"
 #include "abi/syscalls.h"
 #include "tools/message.h"
+#include "tools/trace_machine.h"
 #include "tools/trace_writer.h"
 
 #define LEADER_MAX 160u
@@ -415,13 +416,25 @@ static void text_call(void *writer, struct trace_call *call, bool wanted)
     lines_show(w, false);
 }
 
+/* With the time that the hypervisor took, if times are shown. */
+static size_t machine_text(const struct text_writer *w, const struct trace_machine_body *b, char *to, size_t size)
+{
+    const struct trace_call as_call = {.tsc = 0, .end_tsc = b->ticks, .returned = true};
+    size_t n = (size_t)snprintf(to, size, "%%%%%% ");
+
+    n += trace_machine_text(b, to + n, size - n - 80);
+    if (b->ticks)
+        n += duration(w, &as_call, to + n, 64);
+    return n + (size_t)snprintf(to + n, size - n, " %%%%%%");
+}
+
 static const char *call_name(const struct trace_call *call)
 {
     return call->nr < SYSCALL_COUNT && syscall_rows[call->nr].name ? syscall_rows[call->nr].name : "";
 }
 
 /* Notes about the trace itself, and what else is no call. */
-static size_t other_text(const struct trace_event *e, char *to, size_t size)
+static size_t other_text(const struct text_writer *w, const struct trace_event *e, char *to, size_t size)
 {
     const void *body = e->record ? e->record->body : NULL;
     const struct trace_switch_body *s = body;
@@ -436,6 +449,8 @@ static size_t other_text(const struct trace_event *e, char *to, size_t size)
     case EVENT_LONE_END:
         return (size_t)snprintf(to, size, "<... %s%sresumed>) = %lld", call_name(e->call), *call_name(e->call) ? " " : "",
                                 (long long)e->call->result);
+    case EVENT_MACHINE:
+        return machine_text(w, body, to, size);
     case EVENT_SWITCH:
         return (size_t)snprintf(to, size, "*** trapping turned %s, %u calls open ***", s->on ? "on" : "off", s->open_calls);
     case EVENT_LOST:
@@ -458,12 +473,12 @@ static void text_other(void *writer, const struct trace_event *e)
 {
     struct text_writer *w = writer;
     char line[LINE_MAX], lead[LEADER_MAX] = "";
-    size_t n = is_quiet(w, e) ? 0 : other_text(e, line, sizeof line - 2);
+    size_t n = is_quiet(w, e) ? 0 : other_text(w, e, line, sizeof line - 2);
 
     if (n == 0)
         return;
     first_halves(w);
-    if (e->kind < EVENT_SWITCH)
+    if (e->kind < EVENT_SWITCH || e->kind == EVENT_MACHINE)
         leader(w, e->tid, e->tsc, NULL, lead);
     line_put(w, lead, line, n);
 }

@@ -251,6 +251,10 @@ static bool event_wanted(struct trace_show *s, const struct trace_event *e)
         if (number < 1 || number > 64 || !(s->options->signals & BIT(number - 1)))
             return false;
     }
+    if (e->kind == EVENT_MACHINE) {
+        const struct trace_machine_body *body = (const void *)e->record->body;
+        return !s->options->events_chosen || (body->kind < 32 && s->options->events & BIT(body->kind));
+    }
     if (!s->options->filter || e->kind >= EVENT_SWITCH)
         return true;
     facts.scalars.field[TRACE_FIELD_PID] = e->pid;

@@ -12,18 +12,30 @@
 #include "vmexit/gate.h"
 #include "vmexit/state.h"
 
+static void session_find(struct gate_config *c, const struct trace_session *s)
+{
+    uint8_t bit = (uint8_t)BIT(s->part.number);
+
+    c->filter[s->part.number] = &s->program;
+    c->sessions |= bit;
+    if (s->program.flags & TRACE_PROGRAM_STACKS)
+        c->stacks |= bit;
+    for (unsigned i = 0; i < ARRAY_SIZE(c->events); i++)
+        if (s->program.events & BIT(i))
+            c->events[i] |= bit;
+    c->any_event |= s->program.events != 0;
+}
+
 static void parts_find(struct gate_config *c)
 {
     const struct trace_config *config = (const void *)c->bytes;
     const struct trace_part *part = NULL;
 
     while ((part = trace_config_next(config, part))) {
-        if (part->type == TRACE_PART_RULE) {
+        if (part->type == TRACE_PART_RULE)
             c->rule[c->rule_count++] = (const void *)part;
-        } else {
-            c->filter[part->number] = &((const struct trace_session *)(const void *)part)->program;
-            c->sessions |= (uint8_t)BIT(part->number);
-        }
+        else
+            session_find(c, (const void *)part);
     }
 }
 
@@ -31,7 +43,7 @@ static void parts_find(struct gate_config *c)
 static bool is_plain(const struct gate_config *c, unsigned nr)
 {
     for (unsigned i = 0; i < TRACE_SESSIONS_MAX; i++)
-        if (c->filter[i] && trace_program_call(c->filter[i], nr) != TRACE_PASS)
+        if (c->filter[i] && (c->stacks & BIT(i) || trace_program_call(c->filter[i], nr) != TRACE_PASS))
             return false;
     for (unsigned i = 0; i < c->rule_count; i++)
         if (trace_program_call(&c->rule[i]->program, nr) != TRACE_SKIP)
@@ -76,6 +88,10 @@ void gate_config_take(struct vcpu *v)
     spin_lock(&shared->lock);
     g->config = shared->config ? gate_config_get(shared->config) : NULL;
     spin_unlock(&shared->lock);
+    if (g->config && g->config->any_event)
+        __atomic_fetch_or(&v->exits->watch, (uint32_t)WATCH_EVENTS, __ATOMIC_RELAXED);
+    else
+        __atomic_fetch_and(&v->exits->watch, ~(uint32_t)WATCH_EVENTS, __ATOMIC_RELAXED);
     g->policy = g->config ? g->config->policy : v->vm->exits->options.policy;
     trace_buffer_set_stream(&g->trace,
                             v->vm->exits->options.trace == TRACE_STREAM || (g->config && g->config->sessions));

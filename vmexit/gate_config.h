@@ -6,6 +6,7 @@
 #define VMEXIT_GATE_CONFIG_H
 
 #include "abi/trace_control.h"
+#include "abi/trace_record.h"
 #include "lib/compiler.h"
 #include "vmexit/vmexit.h"
 
@@ -16,6 +17,9 @@ struct gate_config {
     uint32_t generation; /* raised when the rules are others: of which rules a task's counts are */
     uint8_t sessions; /* BIT(number) */
     uint8_t rule_count;
+    uint8_t stacks; /* of the sessions, those that want TRACE_STACK records */
+    uint8_t events[TRACE_MACHINE_DEVICE + 1]; /* by enum trace_machine_kind: the sessions that want it */
+    bool any_event;
     const struct trace_program *filter[TRACE_SESSIONS_MAX]; /* by number; NULL: no such session */
     const struct trace_rule *rule[TRACE_RULES_MAX];
     uint16_t policy[POLICY_CALLS]; /* POLICY_RULES where anything but recording for all may have to be done */

@@ -31,6 +31,20 @@ static size_t read_resident(struct vcpu *v, uint64_t address, uint8_t *to, size_
     return here;
 }
 
+size_t gate_observe_stack(struct vcpu *v, uint64_t rsp, uint8_t *to, size_t n)
+{
+    size_t done = 0, piece, got;
+
+    if (rsp < USER_START || rsp >= USER_END - n)
+        return 0;
+    do {
+        piece = MIN(n - done, PAGE_SIZE - (size_t)((rsp + done) % PAGE_SIZE));
+        got = guest_read_virtual(v, rsp + done, to + done, piece) ? 0 : piece;
+        done += got;
+    } while (got > 0 && done < n);
+    return done;
+}
+
 static bool looks_like_text(const uint8_t *bytes, size_t n)
 {
     for (size_t i = 0; i < n; i++)

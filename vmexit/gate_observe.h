@@ -19,6 +19,9 @@ size_t gate_observe(struct vcpu *v, const uint64_t args[6], uint8_t *items);
 void record_entry_observed(struct vcpu *v, struct gate_task *t, const struct trace_entry_body *body, unsigned flags,
                            unsigned sessions);
 
+/* Of the n bytes from rsp on, those before the first page that is not resident; returns how many. */
+size_t gate_observe_stack(struct vcpu *v, uint64_t rsp, uint8_t *to, size_t n);
+
 /* Warn of ways into the guest's kernel that are not traced; once each time that trapping begins. */
 void gate_name_doors(struct vcpu *v);
 

@@ -129,6 +129,23 @@ void record_entry_body(struct vcpu *v, struct gate_task *t, const struct trace_e
     t->sequence = r->sequence;
 }
 
+/* Read into its place, as large as it may be; what it does not need is given back. */
+void record_stack(struct vcpu *v, struct gate_task *t, uint64_t rip)
+{
+    struct trace_record *r = record_begin_shared(v, t, TRACE_STACK, 0,
+                                                 sizeof *r + sizeof(struct trace_stack_body) + TRACE_STACK_MAX);
+    struct trace_stack_body *b = (struct trace_stack_body *)r->body;
+    uint64_t rsp = vmcs_read(VMCS_GUEST_RSP);
+
+    *b = (struct trace_stack_body){rip,           rsp,           v->regs[REG_RBP], v->regs[REG_RBX], v->regs[12],
+                                   v->regs[13], v->regs[14], v->regs[15],      0,                0};
+    size_t size = gate_observe_stack(v, rsp, (uint8_t *)(b + 1), TRACE_STACK_MAX), whole = ALIGN_UP(size, (size_t)8);
+    memset((uint8_t *)(b + 1) + size, 0, whole - size);
+    b->size = (uint32_t)size;
+    r->size -= (uint32_t)(TRACE_STACK_MAX - whole);
+    v->exits->gate.trace.current->used -= TRACE_STACK_MAX - whole;
+}
+
 /* The entry that was kept back, as it would have been written. */
 static void record_kept(struct vcpu *v, const struct gate_task *t)
 {

@@ -127,6 +127,8 @@ static inline void record_return(struct vcpu *v, int64_t result)
 /* The entry of a call that is not for all: t->sessions are set, t->open is the caller's to set. */
 void record_entry_body(struct vcpu *v, struct gate_task *t, const struct trace_entry_body *body, unsigned flags);
 
+/* The user's registers and stack as they are at a call, for the task's sessions. */
+void record_stack(struct vcpu *v, struct gate_task *t, uint64_t rip);
 void record_answer(struct vcpu *v, int64_t result); /* the return of a call answered here */
 void record_switch(struct vcpu *v, bool on);
 /* Trapping ends: every open call will return unseen. */

@@ -122,6 +122,8 @@ static void entry_record(struct vcpu *v, struct gate_task *t, const struct trace
         t->sequence = __atomic_fetch_add(g->sequence, 1, __ATOMIC_RELAXED);
         t->open = CALL_KEPT;
     } else {
+        if (unlikely(g->config->stacks & sessions))
+            record_stack(v, t, body->rip);
         record_entry_body(v, t, body, flags);
         t->open = CALL_SHARED;
     }

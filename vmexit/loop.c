@@ -14,6 +14,7 @@
 #include "lib/x86.h"
 #include "vmexit/exit_names.h"
 #include "vmexit/gate_config.h"
+#include "vmexit/gate_events.h"
 #include "vmexit/gate_path.h"
 #include "vmexit/handlers.h"
 #include "vmexit/lapic.h"
@@ -185,6 +186,8 @@ static void events_deliver(struct vcpu *v)
     }
     lapic_accept(v->lapic, (unsigned)vector);
     v->event.info = EVENT_VALID | EVENT_EXTERNAL | (uint32_t)vector;
+    if (unlikely(v->exits->watch & WATCH_EVENTS))
+        gate_events_interrupt(v, (unsigned)vector);
     vcpu_inject(v);
     vcpu_want_interrupt_window(v, lapic_pending(v->lapic) >= 0);
 }
@@ -206,6 +209,8 @@ static __attribute__((noinline)) void watch(struct vcpu *v, uint64_t entered)
         stats_note_first(v, entered);
     if (x->watch & WATCH_STATS)
         stats_measure(v);
+    if (x->watch & WATCH_EVENTS)
+        gate_events_exit(v);
     if (x->watch & WATCH_TOGGLE)
         toggle(x, v->vm->exits->options.toggle);
     if (x->watch & WATCH_CONFIG)

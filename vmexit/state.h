@@ -25,6 +25,7 @@ struct exit_stats {
 #define WATCH_STATS BIT(1)  /* exits are measured */
 #define WATCH_TOGGLE BIT(2) /* the option */
 #define WATCH_SWITCH BIT(3) /* gate.wanted differs from gate.trapped */
+#define WATCH_EVENTS BIT(5) /* a session wants records of what is below the calls */
 #define WATCH_CONFIG BIT(4) /* the VM has another gate_config than this vCPU */
 
 struct vmexit_vcpu {

@@ -31,7 +31,7 @@ void trace_buffer_destroy(struct trace_buffer *b);
 /* The current half is full: send it or forget the older one. */
 void trace_buffer_turn(struct trace_buffer *b);
 
-/* Room for one record of `size` bytes (a multiple of 8, at most a page and a bit); it counts as written. */
+/* Room for one record of `size` bytes (a multiple of 8, at most a few pages); it counts as written. */
 static inline void *trace_buffer_take(struct trace_buffer *b, size_t size)
 {
     if (unlikely(b->current->used + size > TRACE_BUFFER_BYTES))

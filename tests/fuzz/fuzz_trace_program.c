@@ -38,7 +38,8 @@ static void as_program(const uint8_t *data, size_t size, bool repair)
     if (repair) {
         p->magic = TRACE_PROGRAM_MAGIC;
         p->version = TRACE_PROGRAM_VERSION;
-        p->reserved = 0;
+        p->flags &= TRACE_PROGRAM_STACKS;
+        p->events &= TRACE_PROGRAM_EVENTS;
         p->size = (uint16_t)whole;
         p->entry_steps = (uint16_t)(data[0] % (steps + 1));
         p->return_steps = (uint16_t)(steps - p->entry_steps);

@@ -19,6 +19,7 @@ PROGRAM = ["/bin/busybox", "sh", "-c", "ls / | wc -l; cat /etc/nothing; mkdir /t
 
 # docs/trace-format.md, "JSON lines": what each type must have, and what it may have besides.
 ALWAYS = {"type": str, "sequence": int, "time": float, "epoch": float, "pid": int, "tid": int, "vcpu": int}
+MACHINE = {"number": int, "name": str, "value": str, "address": str}
 TYPES = {
     "call": ({"nr": int, "rip": str, "args": list, "status": str},
              {"comm": str, "name": str, "fds": dict, "result": int, "result_text": str, "duration": float, "error": str, "memory": list,
@@ -28,6 +29,10 @@ TYPES = {
     "task": ({"new_tid": int, "new_pid": int}, {"comm": str}),
     "switch": ({"on": bool, "open_calls": int}, {}),
     "lost": ({"records": int}, {}),
+    "vmexit": (MACHINE, {"duration": float}),
+    "ept": (MACHINE, {"duration": float}),
+    "interrupt": (MACHINE, {"duration": float}),
+    "notify": (MACHINE, {"duration": float}),
     "end": ({"result": int}, {"comm": str}),
     "damage": ({"text": str}, {}),
 }
@@ -136,6 +141,31 @@ def check_formats(c, options, log, events, directory):
     c.check("a log cut off is read up to there", len(part) > 1000 and trace(options, log, "-z").startswith(part.rsplit("\n", 20)[0]))
 
 
+def check_events(c, options, directory):
+    """What is below the calls: chosen, in all formats, on the same clock, and as many exits as --stats counts."""
+    log = os.path.join(directory, "events")
+    done = subprocess.run([options.trapline, "run", "--machine", "bochs", "--stats", "--trace-binary", log, "--trace-events", "exits,ept,interrupts,devices",
+                           "--", "/bin/busybox", "sh", "-c", "echo x; sleep 0.1"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=100)
+    events = [json.loads(line) for line in trace(options, log, "--trace-format", "json").splitlines()]
+    wrong = [why for why in map(wrong_event, events) if why]
+    kinds = collections.Counter(e["type"] for e in events)
+    c.check(f"events below the calls: {dict(kinds)}", not wrong and all(kinds[k] for k in ("call", "vmexit", "ept", "interrupt", "notify")), wrong[:1])
+    times = [e["time"] for e in sorted(events, key=lambda e: e["sequence"])]
+    c.check("they are on one clock", all(b >= a - 0.001 for a, b in zip(times, times[1:])))
+    counted = {name: int(n) for name, n in re.findall(r"^exit (\S+) (\d+)", done.stderr.decode(), re.M)}
+    seen = collections.Counter(e["name"] for e in events if e["type"] == "vmexit")
+    c.check("the exits are those that --stats counts", all(0 <= counted[stat] - seen[name] <= 3 for stat, name in
+            (("ept-violation", "EPT_VIOLATION"), ("msr-write", "MSR_WRITE"), ("xsetbv", "XSETBV"))), (counted, seen))
+    text = trace(options, log, "-T")
+    c.check("lines for them", all(re.search(rf"%%% {what}", text) for what in (r"exit CPUID 0 <[\d.]+> %%%", "ept r?w 0x", r"interrupt \d+ %%%",
+            "notify virtio-console queue")))
+    c.check("only those chosen", "%%%" not in trace(options, log, "--trace-events", "none") and
+            set(re.findall(r"%%% (\w+)", trace(options, log, "--trace-events", "devices"))) == {"notify"})
+    timeline = json.loads(trace(options, log, "--trace-format", "chrome"))["traceEvents"]
+    rows = {e["args"]["name"] for e in timeline if e["ph"] == "M" and e["name"] == "thread_name"}
+    c.check("rows of the timeline", {"vCPU 0 vmexit", "vCPU 0 ept", "vCPU 0 interrupt", "vCPU 0 notify"} <= rows, rows)
+
+
 def check_summary(c, options, log, events):
     counts = collections.Counter(e["name"] for e in calls_of(events))
     errors = collections.Counter(e["name"] for e in calls_of(events) if e["status"] == "failed")
@@ -183,6 +213,7 @@ def main():
         check_formats(c, options, logs[0], events, directory)
         check_summary(c, options, logs[0], events)
         check_diff(c, options, logs)
+        check_events(c, options, directory)
     print(f"tests/run/trace: {c.passed} passed, {c.failed} failed")
     return 1 if c.failed else 0
 

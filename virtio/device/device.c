@@ -95,6 +95,8 @@ static void bar_write(struct vcpu *vcpu, void *context, uint64_t offset, unsigne
     virtio_bar_write(b->virtio, offset, MIN(size, 4u), (uint32_t)value);
     if (size == 8)
         virtio_bar_write(b->virtio, offset + 4, 4, (uint32_t)(value >> 32));
+    vcpu->doorbell = b->virtio->rung;
+    b->virtio->rung = 0;
     again_tell(vcpu, b->virtio);
     spin_unlock_irqrestore(&b->devices->lock, flags);
 }

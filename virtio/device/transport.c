@@ -6,6 +6,7 @@
 #include <linux/errno.h>
 #include <linux/virtio_config.h>
 
+#include "hv/vm.h"
 #include "lib/log.h"
 #include "lib/string.h"
 
@@ -386,6 +387,7 @@ static void doorbell_write(struct virtio *v, uint64_t offset)
 
     if (virtio_is_running(v) && queue < v->model->queue_count && v->queues[queue].ring.enabled)
         v->model->doorbell(v, (unsigned)queue);
+    v->rung = VCPU_DOORBELL(v->model->id, (uint32_t)queue);
 }
 
 void virtio_bar_write(struct virtio *v, uint64_t offset, unsigned size, uint32_t value)

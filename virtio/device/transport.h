@@ -46,6 +46,7 @@ struct virtio {
     uint16_t queue_select;
     uint16_t config_vector;
     uint8_t status, isr;
+    uint32_t rung;   /* the doorbell of this access, as vcpu->doorbell has it; 0: none */
     bool unfinished; /* the doorbell that was rung last is to be rung again: there is more than one answer should do */
     uint32_t resets_needed; /* how often a ring was broken: an unlimited log would be a way to hurt others */
 };
