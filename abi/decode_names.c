@@ -194,10 +194,22 @@ void print_mount_flags(struct decoder *d, uint64_t value)
     out_flags(d, names, value, "MS_???");
 }
 
+#define MS_PROPAGATION (MS_UNBINDABLE | MS_PRIVATE | MS_SLAVE | MS_SHARED)
+
 /* Which of these mount looks at depends on the flags: the others may point anywhere. */
 void print_mount_type(struct decoder *d, uint64_t value)
 {
-    if (d->call->args[d->index + 1] & (MS_REMOUNT | MS_BIND | MS_MOVE))
+    if (d->call->args[d->index + 1] & (MS_REMOUNT | MS_BIND | MS_MOVE | MS_PROPAGATION))
+        out_address(d, value);
+    else
+        print_string(d, value);
+}
+
+void print_mount_data(struct decoder *d, uint64_t value)
+{
+    uint64_t flags = d->call->args[d->index - 1];
+
+    if (!(flags & MS_REMOUNT) && (flags & (MS_BIND | MS_MOVE | MS_PROPAGATION)))
         out_address(d, value);
     else
         print_string(d, value);

@@ -233,7 +233,10 @@ static const char *code_name(int signal, int code)
                                       NAME(ILL_PRVOPC), NAME(ILL_PRVREG), NAME(ILL_COPROC), NAME(ILL_BADSTK), NAME_END};
     static const struct name trap[] = {NAME(TRAP_BRKPT), NAME(TRAP_TRACE), NAME(TRAP_BRANCH), NAME(TRAP_HWBKPT),
                                        NAME(TRAP_UNK), NAME(TRAP_PERF), NAME_END};
-    const struct name *own = signal == SIGCHLD ? child : signal == SIGSEGV ? segv : signal == SIGBUS ? bus
+    static const struct name poll[] = {NAME(POLL_IN), NAME(POLL_OUT), NAME(POLL_MSG), NAME(POLL_ERR), NAME(POLL_PRI),
+                                       NAME(POLL_HUP), NAME_END};
+    static const struct name sys[] = {NAME(SYS_SECCOMP), NAME_END};
+    const struct name *own = signal == SIGIO ? poll : signal == SIGSYS ? sys : signal == SIGCHLD ? child : signal == SIGSEGV ? segv : signal == SIGBUS ? bus
                              : signal == SIGFPE ? fpe : signal == SIGILL ? ill : signal == SIGTRAP ? trap : NULL;
     const char *text = name_find(general_codes, (uint64_t)code);
 
@@ -280,6 +283,8 @@ static void out_siginfo_fields(struct decoder *d, const siginfo_t *s)
             out_payload(d, s);
     } else if (s->si_signo == SIGCHLD) {
         out_child(d, s);
+    } else if (s->si_signo == SIGIO && s->si_code > 0 && s->si_code < SI_KERNEL) {
+        out(d, ", si_band=%ld, si_fd=%d", (long)s->si_band, s->si_fd);
     } else if (s->si_signo == SIGSEGV || s->si_signo == SIGBUS || s->si_signo == SIGFPE || s->si_signo == SIGILL ||
                s->si_signo == SIGTRAP) {
         out(d, ", si_addr=");
@@ -307,8 +312,13 @@ void out_siginfo(struct decoder *d, const void *siginfo)
             out(d, ", si_code=%s", code);
         else
             out(d, ", si_code=%#x", (unsigned)s.si_code);
-        if (s.si_errno)
-            out(d, ", si_errno=%d", s.si_errno);
+        const char *error = error_name((unsigned)s.si_errno);
+        if (error && d->style->names == DECODE_NAMES)
+            out(d, ", si_errno=%s", error);
+        else if (error && d->style->names == DECODE_BOTH)
+            out(d, ", si_errno=%d /* %s */", s.si_errno, error);
+        else if (s.si_errno)
+            out(d, ", si_errno=%u", (unsigned)s.si_errno);
         out_siginfo_fields(d, &s);
     }
     out(d, "}");

@@ -8,6 +8,7 @@
 #include <bsd/sys/tree.h>
 
 #include "abi/capture.h"
+#include "abi/syscalls.h"
 #include "lib/format.h"
 #include "tools/bytes.h"
 #include "tools/filter.h"
@@ -131,6 +132,8 @@ static void take_entry(struct trace_reader *r, const struct trace_record *record
     if (record->flags & TRACE_OBSERVED)
         bytes_append(&t->early, record->body + sizeof *body, record->size - sizeof *record - sizeof *body);
     emit(r, EVENT_ENTRY, record, &t->call);
+    if ((record->flags & TRACE_NO_TASK) && body->nr < SYSCALL_COUNT && syscall_rows[body->nr].result == RESULT_NONE)
+        call_abandon(r, t, CALL_UNFINISHED, record); /* nobody will say that the task has ended */
 }
 
 /* The return of a call whose entry is not here: older than the flight recorder's memory, or trapping was just turned on. */

@@ -14,7 +14,7 @@
 #define TEXT_MAX 4096u /* up to this */
 #define WORDS    16u   /* of a vector that are followed */
 
-#define IS_TEXT(k) ((k) == ARG_PATH || (k) == ARG_STR || (k) == ARG_MOUNT_TYPE || (k) == ARG_MFD_NAME || (k) == ARG_REBOOT_ARG)
+#define IS_TEXT(k) ((k) == ARG_PATH || (k) == ARG_STR || (k) == ARG_MOUNT_TYPE || (k) == ARG_MOUNT_DATA || (k) == ARG_MFD_NAME || (k) == ARG_REBOOT_ARG)
 #define IS_VECTOR(k)                                                                                                   \
     ((k) == ARG_BUF_IN || (k) == ARG_IOV_IN || (k) == ARG_IOV_FOREIGN || (k) == ARG_ARGV || (k) == ARG_ENVP ||         \
      (k) == ARG_MSGHDR_IN || (k) == ARG_MMSGHDR_IN || (k) == ARG_GROUPS_IN || (k) == ARG_SEMBUFS ||                    \
@@ -84,6 +84,7 @@ static void observe(const struct task *t, uint64_t address, bool again)
 static unsigned depth_of(uint64_t nr)
 {
     switch (nr) {
+    case __NR_clone3:
     case __NR_writev:
     case __NR_pwritev:
     case __NR_pwritev2:

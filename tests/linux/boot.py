@@ -117,7 +117,7 @@ def check(what, good):
 
 def judge_trace(trace, errors):
     """Its processes' calls with the texts that they point to; what is not trapped is named."""
-    wanted = ('execve("/int80", ["/int80"]', 'openat(AT_FDCWD, "/etc/marker", O_RDONLY) = 3', '"/nowhere"', "exit_group(0")
+    wanted = ('execve("/int80", ["/int80"]', 'openat(AT_FDCWD, "/etc/marker", O_RDONLY) = 3', '"/nowhere"', "exit_group(0) = ?")
     missing = [w for w in wanted if not any(w in line for line in trace)]
     return [check(f"{len(trace)} lines of its system calls", len(trace) > 500),
             check(f"their paths, missing: {missing or 'none'}", not missing),

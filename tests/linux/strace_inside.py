@@ -47,7 +47,7 @@ def root_tree(package, work):
 
 def split_line(line):
     """(name, arguments, result) of a call's line, None: it is none."""
-    match = re.match(r"(\w+)\((.*)\) += (.*)$", line)
+    match = re.match(r"(\w+)\((.*)\) += (.*?)(?: <[0-9.]+>)?$", line)
     if not match:
         return None
     arguments, depth, quoted, start, text = [], 0, False, 0, match.group(2)
@@ -76,13 +76,17 @@ def inside_traces(text):
 
 def outside_traces(path):
     """[[(name, arguments, result)] of a task]: the page of its CR3 stands for it."""
-    tasks = {}
+    tasks, begun = {}, {}
     with open(path, encoding="utf-8", errors="replace") as f:
         for line in f:
-            match = re.match(r"(\S+) +(.*)", line)
-            call = match and split_line(match.group(2))
+            task, _, text = line.strip().partition(" ")
+            if text.endswith(" <unfinished ...>"):
+                begun[task] = text[:-len(" <unfinished ...>")]
+                continue
+            resumed = re.match(r"<\.\.\. \w+ resumed>", text)
+            call = split_line(begun.pop(task, "") + text[resumed.end():] if resumed else text)
             if call:
-                tasks.setdefault(match.group(1), []).append(call)
+                tasks.setdefault(task, []).append(call)
     return list(tasks.values())
 
 
@@ -129,6 +133,7 @@ def judge(inside, outside, show):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--build", default=os.path.join(boot.TOP, "build"))
+    parser.add_argument("--trace", help="keep the outside's trace in this file")
     parser.add_argument("--show", action="store_true", help="print more of what differs, and what came out")
     options = parser.parse_args()
     options.bzimage = False
@@ -141,7 +146,7 @@ def main():
         print("there is no strace here")
         return 77
     with tempfile.TemporaryDirectory() as work:
-        trace = os.path.join(work, "trace")
+        trace = options.trace or os.path.join(work, "trace")
         done = subprocess.run([os.path.join(options.build, "trapline"), "run", "--machine", "bochs", "--memory", "256M", "--timeout", "200",
                                "--guest-kernel", boot.kernel_file(options, work), "--guest-args", boot.WORDS, "-a", "1", "--trace-out", trace,
                                "--root", root_tree(package, work), "--", "/init"], stdin=subprocess.DEVNULL, capture_output=True, check=False)
