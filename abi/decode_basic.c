@@ -10,7 +10,7 @@
 
 #define PATH_SHOWN 4095u
 #define ALWAYS_KEPT 32u /* of captured bytes; if fewer are known, something else is wrong */
-#define MFD_NAME_MAX 249u
+#define MFD_NAME_MAX 250u
 #define TEXT_NEVER_CUT 256u /* a text that is shorter is known whole, if it is one */
 #define DESCRIPTOR_TEXT_MAX 4352u /* a path, and what surrounds it */
 
@@ -275,7 +275,7 @@ static void print_text(struct decoder *d, enum memory which, uint64_t address, s
     size_t known = address ? memory_read_some(d, which, address, bytes, shown + 1) : 0;
     const uint8_t *end = known ? memchr(bytes, 0, known) : NULL;
 
-    if (known == 0 || (!end && known <= shown && known < TEXT_NEVER_CUT)) { /* it ends where memory does */
+    if (known == 0 || (!end && known < shown && known < TEXT_NEVER_CUT)) { /* it ends where memory does */
         out_address(d, address);
         return;
     }

@@ -69,7 +69,10 @@ void print_result_poll(struct decoder *d)
         out(d, "0 (Timeout)");
         return;
     }
-    out(d, "%lld (", (long long)d->call->result);
+    out(d, "%lld", (long long)d->call->result);
+    size_t number = d->used;
+    out(d, " (");
+    size_t start = d->used;
     for (uint32_t i = 0; i < count && memory_read(d, MEMORY_OUT, d->call->args[0] + i * sizeof p, &p, sizeof p); i++) {
         if (!p.revents)
             continue;
@@ -86,7 +89,10 @@ void print_result_poll(struct decoder *d)
     }
     out(d, printed ? "]" : "");
     print_time_left(d, printed ? ", " : "");
-    out(d, ")");
+    if (d->used == start && start > number) /* what it stored is not known */
+        d->buffer[d->used = number] = '\0';
+    else
+        out(d, ")");
 }
 
 static size_t fdset_size(const struct decoder *d)

@@ -21,6 +21,7 @@ import boot
 
 STRACE = "/usr/bin/strace"
 COMMANDS = ["cat /etc/marker", "ls -l /", "wc /etc/marker", "sh -c 'cd /etc; read x <marker; echo $x >/copy; kill -0 $$'", "stat /bin", "nosuch"]
+STORE = ("poll", "select", "ppoll", "pselect6")  # what their results' comments tell was stored
 ARGUMENTS_LEAST = 0.6  # of all arguments that are equal to the letter
 INIT = """#!/bin/busybox sh
 b=/bin/busybox
@@ -92,7 +93,7 @@ def outside_traces(path):
 
 def same_call(a, b):
     """Is the outside's b the inside's a?  (agrees, arguments, of them equal to the letter)"""
-    if a[0] != b[0] or a[2] != b[2] or len(a[1]) != len(b[1]):
+    if a[0] != b[0] or len(a[1]) != len(b[1]) or (a[2] != b[2] and not (a[0] in STORE and a[2].split(" (")[0] == b[2])):
         return False, len(a[1]), 0
     equal = [x == y for x, y in zip(a[1], b[1])]
     unknown = [not same and re.match(r"0x[0-9a-f]+( /\*.*\*/)?$|NULL$", y) for same, y in zip(equal, b[1])]
