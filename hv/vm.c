@@ -45,7 +45,7 @@ int vm_create(uint64_t memory_size, struct vm **out)
     if (!vm->msr_bitmap)
         goto free_vm;
     memset(vm->msr_bitmap, 0xff, PAGE_SIZE);
-    error = ept_create(&vm->ept);
+    error = ept_create(&vm->ept, vmx.has_ept_large);
     if (error)
         goto free_bitmap;
     *out = vm;

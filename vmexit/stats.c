@@ -143,8 +143,8 @@ void vm_stats_send(struct vm *vm)
              (unsigned long long)x->first_user_tsc);
     text_add(&t, "ticks %llu\n", (unsigned long long)(tsc_read() - boot_tsc));
     text_add(&t, "ran %llu\n", (unsigned long long)ticks_run(vm));
-    text_add(&t, "memory %llu %llu\n", (unsigned long long)vm->ept.owned_pages,
-             (unsigned long long)vm->ept.table_pages);
+    text_add(&t, "memory %llu %llu %llu\n", (unsigned long long)vm->ept.owned_pages,
+             (unsigned long long)vm->ept.table_pages, (unsigned long long)vm->ept.large_entries);
     text_add(&t, "exits %llu\n", (unsigned long long)exits_total(x));
     text_add_exits(&t, x);
     text_add(&t, "complete %llu %llu %llu\n", (unsigned long long)x->gate.entries,

@@ -14,6 +14,7 @@
 #define BASIC_REVISION 0x7fffffffu
 #define EPT_LEVELS_4 BIT(6)
 #define EPT_WRITE_BACK BIT(14)
+#define EPT_LARGE BIT(16) /* entries of 2 MiB */
 #define EPT_INVEPT BIT(20)
 #define EPT_ACCESSED_DIRTY BIT(21)
 #define EPT_INVEPT_SINGLE BIT(25)
@@ -100,6 +101,7 @@ static const char *ept_probe(void)
     if (!(ept & EPT_INVEPT))
         return "INVEPT";
     vmx.has_ept_accessed_dirty = ept & EPT_ACCESSED_DIRTY;
+    vmx.has_ept_large = ept & EPT_LARGE;
     vmx.has_invept_single = ept & EPT_INVEPT_SINGLE;
     vmx.has_vpid = (vmx.proc2 & PROC2_VPID) && (ept & VPID_INVVPID) && (ept & VPID_SINGLE);
     if (!vmx.has_vpid)

@@ -30,7 +30,7 @@ struct vmx_capabilities {
     uint32_t pin, proc, proc2, exit, entry; /* the control values to use */
     uint64_t cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
     unsigned preemption_shift; /* the timer counts down by one every 2^this TSC ticks */
-    bool has_vpid, has_ept_accessed_dirty, has_invept_single, has_invvpid_single;
+    bool has_vpid, has_ept_accessed_dirty, has_ept_large, has_invept_single, has_invvpid_single;
 };
 extern struct vmx_capabilities vmx;
 
