@@ -18,6 +18,7 @@ struct trace_call {
     uint64_t sequence, end_sequence;
     const void *items;     /* captured memory (abi/capture.h); valid during the event */
     size_t items_size;
+    const struct trace_stack_body *stack; /* with its bytes, valid until the call has ended; NULL: not recorded */
     void *context;         /* the receiver's, from EVENT_ENTRY to EVENT_CALL; NULL at first */
 };
 

@@ -7,13 +7,16 @@
 #include <string.h>
 
 #include "tools/message.h"
+#include "tools/trace_stack.h"
 #include "tools/trace_tasks.h"
 
-enum { CODE_FORMAT = TRACE_OPTION_FIRST, CODE_DECODE_FDS, CODE_DURATIONS, CODE_STAMPS, CODE_HEX, CODE_QUIET, CODE_BY, CODE_HISTOGRAM, CODE_EVENTS };
+enum { CODE_FORMAT = TRACE_OPTION_FIRST, CODE_DECODE_FDS, CODE_DURATIONS, CODE_STAMPS, CODE_HEX, CODE_QUIET, CODE_BY, CODE_HISTOGRAM, CODE_EVENTS, CODE_STACK_ROOT };
 
 static const struct option long_options[] = {
     {"trace-format", required_argument, NULL, CODE_FORMAT},
     {"trace-events", required_argument, NULL, CODE_EVENTS},
+    {"stack-trace", no_argument, NULL, 'k'},
+    {"stack-root", required_argument, NULL, CODE_STACK_ROOT},
     {"columns", required_argument, NULL, 'a'},
     {"summary-only", no_argument, NULL, 'c'},
     {"summary", no_argument, NULL, 'C'},
@@ -57,6 +60,8 @@ const char trace_option_usage[] =
     "  -X STYLE                      constants: abbrev (names, default), raw (numbers), verbose (both)\n"
     "  -N, --argument-names          with the arguments' names\n"
     "  -n, --syscall-number          with the calls' numbers\n"
+    "  -k, --stack-trace             with the program's stack at each call\n"
+    "      --stack-root DIR          where the files that -k needs are, if not on this machine as in the sandbox\n"
     "  -i, --instruction-pointer     with the address of the instruction after the call\n"
     "  -T, --syscall-times[=UNIT]    with the time that each call took\n"
     "      --absolute-timestamps[=FORMAT]   with the time of day; FORMAT: time, time,us, unix,us\n"
@@ -307,6 +312,8 @@ bool trace_option_take(struct trace_options *o, int code, const char *argument)
     case 'C': o->summary = true; break;
     case 'e': take_qualifier(o, argument); break;
     case 'i': o->pointers = true; break;
+    case 'k': o->stacks = true; break;
+    case CODE_STACK_ROOT: o->stack_root = argument; break;
     case 'n': o->numbers = true; break;
     case 'N': o->style.argument_names = true; break;
     case 'P': o->places = filter_or(o->places, filter_of_path(argument)); break;
@@ -339,7 +346,7 @@ void trace_options_complete(struct trace_options *o)
 
 bool trace_options_follow(const struct trace_options *o)
 {
-    return o->descriptors || o->format == TRACE_FORMAT_JSON || o->format == TRACE_FORMAT_CHROME || o->summary || o->summary_only ||
+    return o->descriptors || o->stacks || o->format == TRACE_FORMAT_JSON || o->format == TRACE_FORMAT_CHROME || o->summary || o->summary_only ||
            filter_needs_names(o->filter) || filter_needs_comm(o->filter);
 }
 
@@ -350,7 +357,14 @@ struct trace_program *trace_options_program(const struct trace_options *o, bool 
 
     if (follow || trace_options_follow(o))
         trace_tracked_calls(&extra.calls);
+    if (o->stacks)
+        trace_stacks_calls(&extra.calls);
     filter_compile(o->filter, &extra, program);
+    if (o->stacks) { /* a kept entry's stack would be gone */
+        program->flags = TRACE_PROGRAM_STACKS;
+        program->size = (uint16_t)(program->size - program->return_steps * sizeof(struct trace_step));
+        program->return_steps = 0;
+    }
     program->events = (uint16_t)o->events;
     return program;
 }

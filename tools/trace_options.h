@@ -30,6 +30,7 @@ struct trace_options {
     struct call_set raw, whole;
     struct { bool all; int *fds; size_t count; } reads, writes; /* whose bytes are dumped */
     bool stacks;              /* -k */
+    const char *stack_root;   /* folder with the files that it needs; NULL: / */
     bool events_chosen;       /* what is below the calls: only `events`, BIT(enum trace_machine_kind); else all that is there */
     unsigned events;
     bool durations, relative, numbers, pointers, always_pid;
@@ -44,7 +45,7 @@ struct trace_options {
 };
 
 /* For getopt_long: the letters (without t, which `run` uses otherwise), the long names. */
-#define TRACE_OPTION_LETTERS "a:AcCe:inNP:qrs:S:TU:vwxX:yzZ"
+#define TRACE_OPTION_LETTERS "a:AcCe:iknNP:qrs:S:TU:vwxX:yzZ"
 #define TRACE_OPTION_FIRST 1000 /* codes of options without a letter */
 extern const char trace_option_usage[];
 

@@ -26,6 +26,8 @@ struct task {
     bool open;   /* `call` has not ended */
     bool is_new; /* its first return closes a call of its parent's */
     struct trace_call call;
+    struct bytes stack; /* of the entry that comes next, or of the open call */
+    bool has_stack;     /* of the former */
     struct bytes early; /* items that came before the return: with the entry, or because there are many */
 };
 
@@ -78,6 +80,7 @@ static void task_remove(struct trace_reader *r, struct task *t)
     r->task_count--;
     r->last = NULL;
     bytes_free(&t->early);
+    bytes_free(&t->stack);
     free(t);
 }
 
@@ -131,9 +134,24 @@ static void take_entry(struct trace_reader *r, const struct trace_record *record
     t->early.size = 0;
     if (record->flags & TRACE_OBSERVED)
         bytes_append(&t->early, record->body + sizeof *body, record->size - sizeof *record - sizeof *body);
+    t->call.stack = t->has_stack ? (const void *)t->stack.data : NULL;
+    t->has_stack = false;
     emit(r, EVENT_ENTRY, record, &t->call);
     if ((record->flags & TRACE_NO_TASK) && body->nr < SYSCALL_COUNT && syscall_rows[body->nr].result == RESULT_NONE)
         call_abandon(r, t, CALL_UNFINISHED, record); /* nobody will say that the task has ended */
+}
+
+static void take_stack(struct trace_reader *r, const struct trace_record *record)
+{
+    const struct trace_stack_body *body = (const void *)record->body;
+    struct task *t = task_get(r, record->tid);
+
+    if (!t || body->size > record->size - sizeof *record - sizeof *body)
+        return;
+    call_abandon(r, t, CALL_UNAVAILABLE, record);
+    t->stack.size = 0;
+    bytes_append(&t->stack, body, sizeof *body + body->size);
+    t->has_stack = true;
 }
 
 /* The return of a call whose entry is not here: older than the flight recorder's memory, or trapping was just turned on. */
@@ -233,6 +251,7 @@ static const struct {
     [TRACE_TASK_EXIT] = {take_task_exit, 0, sizeof(struct trace_task_exit_body)},
     [TRACE_SWITCH] = {NULL, EVENT_SWITCH, sizeof(struct trace_switch_body)},
     [TRACE_MORE] = {take_more, 0, sizeof(struct capture_item)},
+    [TRACE_STACK] = {take_stack, 0, sizeof(struct trace_stack_body)},
     [TRACE_MACHINE] = {NULL, EVENT_MACHINE, sizeof(struct trace_machine_body)},
     [TRACE_LOST] = {NULL, EVENT_LOST, sizeof(struct trace_lost_body)},
 };

@@ -370,6 +370,22 @@ static void second_half(struct text_writer *w, const struct trace_call *call, st
     lines_show(w, false);
 }
 
+/* As strace -k shows it. */
+static void frame_show(void *context, const struct trace_stack_frame *f)
+{
+    struct text_writer *w = context;
+    char line[1024];
+    const char *path = f->path ? f->path : "unknown";
+    int n;
+
+    if (f->function)
+        n = snprintf(line, sizeof line - 2, " > %.400s(%.400s+%#llx) [%#llx]", path, f->function, (unsigned long long)f->offset,
+                     (unsigned long long)f->address);
+    else
+        n = snprintf(line, sizeof line - 2, " > %.400s() [%#llx]", path, (unsigned long long)f->address);
+    line_put(w, "", line, MIN((size_t)n, sizeof line - 3));
+}
+
 static void call_show(struct text_writer *w, struct trace_call *call, struct text_call *t)
 {
     struct decode_call d = trace_decode(call);
@@ -394,6 +410,8 @@ static void call_show(struct text_writer *w, struct trace_call *call, struct tex
         line_put(w, lead, line, n);
     }
     dumps(w, call);
+    if (w->show->stacks)
+        trace_stack_walk(w->show->stacks, call, frame_show, w);
 }
 
 static void text_call(void *writer, struct trace_call *call, bool wanted)

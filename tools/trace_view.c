@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "abi/syscalls.h"
 #include "config.h"
@@ -288,10 +289,15 @@ static void take_call(struct trace_view *v, struct trace_call *call)
         names_take(s, call);
     bool wanted = call_wanted(s, call);
     memcpy(s->comm, s->task ? s->task->comm : "", s->task ? sizeof s->comm : 1);
+    bool maps_first = s->stacks && call->nr != SYS_execve && call->nr != SYS_execveat;
+    if (maps_first && s->task)
+        trace_stacks_apply(s->stacks, s->tasks, s->task, call);
     if (v->follows && s->task)
         trace_tasks_apply(s->tasks, s->task, call);
     for (size_t i = 0; i < v->writer_count; i++)
         v->writers[i].ops->call(v->writers[i].state, call, wanted);
+    if (s->stacks && !maps_first && s->task) /* its stack was the old program's */
+        trace_stacks_apply(s->stacks, s->tasks, s->task, call);
     names_drop(s);
 }
 
@@ -302,10 +308,14 @@ static void take_other(struct trace_view *v, const struct trace_event *e)
     memcpy(s->comm, s->task ? s->task->comm : "", s->task ? sizeof s->comm : 1);
     if (e->kind == EVENT_TASK_NEW)
         trace_tasks_fork(s->tasks, e->record, e->call);
+    if (e->kind == EVENT_TASK_NEW && s->stacks)
+        trace_stacks_fork(s->stacks, e->pid, ((const struct trace_task_new_body *)(const void *)e->record->body)->pid);
     if (event_wanted(s, e)) {
         for (size_t i = 0; i < v->writer_count; i++)
             v->writers[i].ops->other(v->writers[i].state, e);
     }
+    if (e->kind == EVENT_TASK_EXIT && s->stacks && e->tid == e->pid)
+        trace_stacks_exit(s->stacks, e->pid);
     if (e->kind == EVENT_TASK_EXIT)
         trace_tasks_exit(s->tasks, e->tid);
 }
@@ -355,6 +365,7 @@ struct trace_view *trace_view_new(const struct trace_options *options, struct tr
     v->show.tasks = trace_tasks_new();
     v->reader = trace_reader_new(take_event, v);
     v->follows = trace_options_follow(options);
+    v->show.stacks = options->stacks ? trace_stacks_new(options->stack_root ? options->stack_root : "") : NULL;
     return v;
 }
 
@@ -522,6 +533,7 @@ void trace_view_free(struct trace_view *v)
         v->writers[i].ops->free(v->writers[i].state);
     trace_reader_free(v->reader);
     trace_tasks_free(v->show.tasks);
+    trace_stacks_free(v->show.stacks);
     bytes_free(&v->kept);
     bytes_free(&v->show.facts);
     free(v);

@@ -4,6 +4,7 @@
 #ifndef TOOLS_TRACE_WRITER_H
 #define TOOLS_TRACE_WRITER_H
 
+#include "tools/trace_stack.h"
 #include "tools/trace_tasks.h"
 #include "tools/trace_view.h"
 
@@ -24,6 +25,7 @@ struct trace_show {
     struct trace_sink sink;
     struct trace_clock clock;
     struct trace_tasks *tasks;
+    struct trace_stacks *stacks;  /* NULL: not shown */
     struct bytes facts;           /* packed for a log, if one is written */
     struct trace_task *task;      /* of the event; NULL: there are too many, or it has none */
     char comm[TRACE_COMM_SIZE];   /* its program when the call was made */
