@@ -48,8 +48,8 @@ int file_map_begin(struct file *f, bool writes, bool *may_write)
     int error = 0;
 
     spin_lock(&i->pages.lock);
-    *may_write = !(i->seals & F_SEAL_FUTURE_WRITE);
-    if ((i->seals & F_SEAL_WRITE) || (writes && !*may_write))
+    *may_write = !(i->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE));
+    if (writes && !*may_write)
         error = -EPERM;
     else
         i->writable_maps += *may_write;

@@ -43,7 +43,7 @@ struct file *pidfd_create(struct process *p, uint32_t flags)
     return f;
 }
 
-struct process *pidfd_process(int fd)
+struct process *pidfd_process(int fd, bool *nonblocking)
 {
     struct file *f = fd_get(fd);
     struct process *p = NULL;
@@ -52,6 +52,8 @@ struct process *pidfd_process(int fd)
         return NULL;
     if (f->ops == &pidfd_ops)
         p = process_get(f->data);
+    if (nonblocking)
+        *nonblocking = f->flags & O_NONBLOCK;
     file_put(f);
     return p;
 }
@@ -111,7 +113,7 @@ long sys_pidfd_send_signal(const struct syscall_args *args)
 
     if ((uint32_t)args->a[3])
         return -EINVAL;
-    struct process *p = pidfd_process((int)args->a[0]);
+    struct process *p = pidfd_process((int)args->a[0], NULL);
     if (!p)
         return -EBADF;
     if (signal < 0 || signal > SIGNAL_COUNT)
@@ -131,7 +133,7 @@ long sys_pidfd_getfd(const struct syscall_args *args)
 
     if ((uint32_t)args->a[2])
         return -EINVAL;
-    struct process *p = pidfd_process((int)args->a[0]);
+    struct process *p = pidfd_process((int)args->a[0], NULL);
     if (!p)
         return -EBADF;
     long result = process_check_access(p->pid, false);

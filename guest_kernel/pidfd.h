@@ -8,7 +8,7 @@
 #include "guest_kernel/process.h"
 
 struct file *pidfd_create(struct process *p, uint32_t flags) must_check; /* NULL: no memory */
-/* The process that descriptor `fd` names, counted; NULL: -EBADF. */
-struct process *pidfd_process(int fd) must_check;
+/* The process that descriptor `fd` names, counted; NULL: -EBADF.  *nonblocking: it has O_NONBLOCK; NULL: not asked. */
+struct process *pidfd_process(int fd, bool *nonblocking) must_check;
 
 #endif

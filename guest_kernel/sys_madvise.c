@@ -166,7 +166,7 @@ long sys_process_madvise(const struct syscall_args *args)
         return -EINVAL;
     if (args->a[2] > UIO_MAXIOV)
         return -EINVAL;
-    struct process *p = pidfd_process((int)args->a[0]);
+    struct process *p = pidfd_process((int)args->a[0], NULL);
     if (!p)
         return -EBADF;
     long result = -EINVAL;

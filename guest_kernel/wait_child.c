@@ -173,9 +173,9 @@ static int waitid_status(const struct wait_result *r)
 }
 
 /* A child that is reaped has no number any more: waiting for it is waiting for no one. */
-static long waitid_pidfd(struct wait_request *r, int fd)
+static long waitid_pidfd(struct wait_request *r, int fd, bool *nonblocking)
 {
-    struct process *p = fd < 0 ? NULL : pidfd_process(fd);
+    struct process *p = fd < 0 ? NULL : pidfd_process(fd, nonblocking);
 
     if (!p)
         return fd < 0 ? -EINVAL : -EBADF;
@@ -187,7 +187,7 @@ static long waitid_pidfd(struct wait_request *r, int fd)
     return 0;
 }
 
-static long waitid_id(struct wait_request *r, int type, int32_t id)
+static long waitid_id(struct wait_request *r, int type, int32_t id, bool *nonblocking)
 {
     r->type = type;
     r->id = id;
@@ -203,7 +203,7 @@ static long waitid_id(struct wait_request *r, int type, int32_t id)
             r->id = process_current()->group;
         return 0;
     case P_PIDFD:
-        return waitid_pidfd(r, id);
+        return waitid_pidfd(r, id, nonblocking);
     default:
         return -EINVAL;
     }
@@ -215,17 +215,21 @@ long sys_waitid(const struct syscall_args *args)
     struct wait_request r = {.options = options};
     struct wait_result result = {0};
     siginfo_t info = {0};
+    bool nonblocking = false;
 
     if (options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL))
         return -EINVAL;
     if (!(options & (WEXITED | WSTOPPED | WCONTINUED)))
         return -EINVAL;
-    long error = waitid_id(&r, (int)args->a[0], (int32_t)args->a[1]);
+    long error = waitid_id(&r, (int)args->a[0], (int32_t)args->a[1], &nonblocking);
     if (error)
         return error;
+    r.options |= nonblocking ? WNOHANG : 0;
     long found = wait_for(&r, &result);
     if (found < 0)
         return found;
+    if (!found && nonblocking && !(options & WNOHANG))
+        return -EAGAIN;
     if (found) {
         info.si_signo = SIGCHLD;
         info.si_code = result.why;

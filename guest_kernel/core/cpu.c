@@ -124,6 +124,7 @@ static void gdt_init(struct cpu *c)
     c->gdt[USER_CS / 8] = 0x00affb000000ffff;
     c->gdt[TSS_SELECTOR / 8] = (sizeof c->tss - 1) | (tss & 0xffffff) << 16 | 0x89ULL << 40 | (tss >> 24 & 0xff) << 56;
     c->gdt[TSS_SELECTOR / 8 + 1] = tss >> 32;
+    c->gdt[CPU_NUMBER_SELECTOR / 8] = 0x0040f50000000000 | c->index;
     __asm__ volatile("lgdt %0\n\t"
                      "pushq %1\n\t"
                      "leaq 1f(%%rip), %%rax\n\t"

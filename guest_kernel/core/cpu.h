@@ -31,7 +31,7 @@ struct tss {
 
 enum cpu_ist { IST_DOUBLE_FAULT = 1, IST_NMI, IST_MACHINE_CHECK, IST_DEBUG, IST_COUNT = IST_DEBUG };
 
-#define GDT_ENTRIES 10
+#define GDT_ENTRIES 16
 #define IST_STACK_SIZE 4096
 
 struct cpu {

@@ -33,5 +33,6 @@
 #define USER_DS 0x2b
 #define USER_CS 0x33
 #define TSS_SELECTOR 0x40
+#define CPU_NUMBER_SELECTOR 0x7b /* its limit is the number of the CPU: the vDSO reads it by LSL */
 
 #endif

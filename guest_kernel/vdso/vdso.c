@@ -7,6 +7,7 @@
 #include <linux/time.h>
 
 #include "guest_kernel/core/clock_page.h"
+#include "guest_kernel/core/layout.h"
 
 #define NS_PER_S 1000000000ULL
 #define COARSE_RESOLUTION_NS 4000000
@@ -17,6 +18,7 @@ int __vdso_clock_gettime(__kernel_clockid_t id, struct timespec *out);
 int __vdso_clock_getres(__kernel_clockid_t id, struct timespec *out);
 int __vdso_gettimeofday(struct timeval *tv, struct timezone *tz);
 __kernel_old_time_t __vdso_time(__kernel_old_time_t *out);
+long __vdso_getcpu(unsigned *cpu, unsigned *node, void *unused);
 
 static long system_call(long number, long a, long b)
 {
@@ -104,8 +106,22 @@ __kernel_old_time_t __vdso_time(__kernel_old_time_t *out)
     return now;
 }
 
+/* There is one node of memory. */
+long __vdso_getcpu(unsigned *cpu, unsigned *node, void *unused)
+{
+    uint32_t number;
+
+    __asm__ volatile("lsl %1, %0" : "=r"(number) : "r"(CPU_NUMBER_SELECTOR));
+    if (cpu)
+        *cpu = number;
+    if (node)
+        *node = 0;
+    return 0;
+}
+
 #define UNPREFIXED(name) extern __typeof__(__vdso_##name) name __attribute__((weak, alias("__vdso_" #name)))
 UNPREFIXED(clock_gettime);
 UNPREFIXED(clock_getres);
 UNPREFIXED(gettimeofday);
 UNPREFIXED(time);
+UNPREFIXED(getcpu);

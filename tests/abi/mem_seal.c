@@ -1,6 +1,6 @@
 /*
- * memfd_create and its seals, /dev/zero, /dev/shm and shared anonymous memory as files.  Kernels since 6.7 allow a
- * read-only shared mapping of a file sealed against writing, 6.1 does not: that one is not asked.
+ * memfd_create and its seals, /dev/zero, /dev/shm and shared anonymous memory as files.  A file sealed against writing may
+ * be mapped shared to be read (Linux 6.7, and the later ones of 6.1).
  */
 #include <fcntl.h>
 #include <semaphore.h>
@@ -120,6 +120,8 @@ static void show_write_seal(void)
     show_call(write(fd, "b", 1));
     show_call(fallocate(fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, 0, PAGE));
     show_ok(mmap(NULL, PAGE, RW, MAP_SHARED, fd, 0));
+    show_ok(p = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0));
+    show_call(mprotect(p, PAGE, RW));
     private[0] = 'c';
     show_call(pread(fd, buf, 1, 0));
     show("still", buf[0]);
