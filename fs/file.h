@@ -27,6 +27,7 @@ struct file_ops { /* const; NULL entries give Linux's answer for their absence *
     long (*readdir)(struct file *f, struct dir_sink *sink);
     int (*stat)(struct file *f, struct stat *out);                         /* for files without an inode */
     int (*sync)(struct file *f);
+    void (*async)(struct file *f, bool on); /* FASYNC goes on or off: tell the owner of changes (fs_async_tell); NULL: never */
     void (*release)(struct file *f);                                       /* last reference gone */
     void (*mapped)(struct file *f, bool more); /* an address space has a mapping of it more, or one less */
     bool maps_zeros;            /* a private mapping of it is like anonymous memory */
@@ -34,7 +35,7 @@ struct file_ops { /* const; NULL entries give Linux's answer for their absence *
     const char *anonymous_name; /* what /proc/PID/fd shows for a file without a path: "pipe", "anon_inode:[eventfd]" */
 };
 
-/* fcntl(2), F_SETOWN: whom SIGURG goes to; file.lock (guest_kernel/file_owner.c). */
+/* fcntl(2), F_SETOWN: whom SIGURG and SIGIO go to; file.lock (guest_kernel/file_owner.c). */
 struct file_owner {
     int32_t id;        /* 0: none */
     uint8_t kind;      /* F_OWNER_* */
@@ -55,6 +56,9 @@ struct file {
     int8_t text_claim;         /* what it added to inode.writers: 1, -1 or 0; fixed */
     bool locked;               /* has or had an advisory lock */
     struct file_owner owner;
+    int async_fd;              /* the number by which FASYNC was set: told with the signal */
+    LIST_ENTRY(file) async_link; /* of a pipe's end with FASYNC: the pipe's lock, as the next */
+    bool async_listed;
     LIST_HEAD(, epoll_item) epoll_items; /* which epoll instances watch it; epoll_lock (fs/epoll.c) */
     struct space_file mapping; /* what address spaces hold of it: each get() is a reference on the description */
     uint32_t mappings;         /* such references; the page cache's lock, as the next two (fs/mapping.c) */

@@ -38,6 +38,12 @@ void fs_signal_self(int signal)
         hooks->signal_self(signal);
 }
 
+void fs_async_tell(struct file *f, int reason)
+{
+    if (hooks->async_tell)
+        hooks->async_tell(f, reason);
+}
+
 struct file_table *fs_swap_files(struct file_table *new_table)
 {
     struct file_table *old = task_current()->files;

@@ -8,6 +8,7 @@
 
 #include <asm/errno.h>
 #include <asm/ioctls.h>
+#include <asm/siginfo.h>
 #include <asm/signal.h>
 #include <linux/fcntl.h>
 #include <linux/poll.h>
@@ -89,6 +90,36 @@ long pipe_drain(struct pipe *p, struct io_iter *it)
     return total;
 }
 
+/* Those that want SIGIO hear that there is something to read (POLL_IN) or room to write (POLL_OUT). */
+void pipe_tell_async(struct pipe *p, int reason)
+{
+    unsigned other = reason == POLL_IN ? O_WRONLY : O_RDONLY;
+    struct file *f;
+
+    if (likely(!__atomic_load_n(&p->async.lh_first, __ATOMIC_RELAXED)))
+        return;
+    mutex_lock(&p->lock);
+    LIST_FOREACH(f, &p->async, async_link)
+    {
+        if ((f->flags & O_ACCMODE) != other)
+            fs_async_tell(f, reason);
+    }
+    mutex_unlock(&p->lock);
+}
+
+static void pipe_async(struct file *f, bool on)
+{
+    struct pipe *p = f->data;
+
+    mutex_lock(&p->lock);
+    if (f->async_listed)
+        LIST_REMOVE(f, async_link);
+    if (on)
+        LIST_INSERT_HEAD(&p->async, f, async_link);
+    f->async_listed = on;
+    mutex_unlock(&p->lock);
+}
+
 static long pipe_read(struct file *f, struct io_iter *it, uint64_t *position)
 {
     struct pipe *p = f->data;
@@ -109,8 +140,10 @@ static long pipe_read(struct file *f, struct io_iter *it, uint64_t *position)
         if (interrupted)
             return interrupted;
     }
-    if (n > 0)
+    if (n > 0) {
         wake_all(&p->writable);
+        pipe_tell_async(p, POLL_OUT);
+    }
     return n;
 }
 
@@ -181,6 +214,7 @@ static long pipe_write(struct file *f, struct io_iter *it, uint64_t *position)
         if (n > 0) {
             total += n;
             wake_all(&p->readable);
+            pipe_tell_async(p, POLL_IN);
         }
         if (n < 0 || (it->remaining && !full))
             return total ? total : n; /* broken, out of memory, or a fault */
@@ -259,9 +293,17 @@ static void pipe_unref(struct inode *i, struct pipe *p)
         pipe_free(p);
 }
 
+/* With one kind of ends all gone, the others hear of it. */
 static void pipe_release(struct file *f)
 {
-    count_ends(f->data, f->flags & O_ACCMODE, -1);
+    struct pipe *p = f->data;
+
+    pipe_async(f, false);
+    count_ends(p, f->flags & O_ACCMODE, -1);
+    if (!load(&p->readers) != !load(&p->writers)) {
+        pipe_tell_async(p, POLL_IN);
+        pipe_tell_async(p, POLL_OUT);
+    }
     pipe_unref(f->inode, f->data);
 }
 
@@ -270,6 +312,7 @@ static const struct file_ops pipe_ops = {
     .write = pipe_write,
     .poll = pipe_poll,
     .ioctl = pipe_ioctl,
+    .async = pipe_async,
     .release = pipe_release,
 };
 

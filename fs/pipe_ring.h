@@ -25,6 +25,7 @@ struct pipe {
     struct page *spare;                  /* an emptied page kept for the next write */
     uint32_t readers, writers;           /* descriptions that can */
     uint32_t reader_opens, writer_opens; /* ever: what a blocked open waits for */
+    LIST_HEAD(, file) async;    /* descriptions with FASYNC */
     uint32_t files;                      /* descriptions; guarded by the inode's lock */
 };
 
@@ -58,6 +59,7 @@ static inline void slot_forget_first(struct pipe *p)
 }
 
 /* pipe.c */
+void pipe_tell_async(struct pipe *p, int reason); /* POLL_IN, POLL_OUT; the lock not held */
 void slot_drop_first(struct pipe *p);
 /* As much as there is and the iterator takes: bytes, or -EFAULT if the first byte faults. */
 long pipe_drain(struct pipe *p, struct io_iter *it) must_check;

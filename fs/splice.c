@@ -5,6 +5,7 @@
 #include "fs/splice.h"
 
 #include <asm/errno.h>
+#include <asm/siginfo.h>
 #include <asm/signal.h>
 #include <linux/fcntl.h>
 #include <linux/poll.h>
@@ -142,8 +143,11 @@ static long between_pipes(struct file *from, struct file *to, size_t length, uns
         unlock_both(in, out);
     }
     wake_all(&out->readable);
-    if (move == move_slots)
+    pipe_tell_async(out, POLL_IN);
+    if (move == move_slots) {
         wake_all(&in->writable);
+        pipe_tell_async(in, POLL_OUT);
+    }
     return (long)done;
 }
 
@@ -188,6 +192,7 @@ static void slot_return(struct pipe *p, struct slot *s, size_t done)
     if (!s->length)
         page_put(s->page);
     wake_all(s->length ? &p->readable : &p->writable);
+    pipe_tell_async(p, s->length ? POLL_IN : POLL_OUT);
 }
 
 static long write_slot(struct file *out, uint64_t *position, const struct slot *s, size_t n)
@@ -271,6 +276,7 @@ static void slot_give(struct pipe *p, const struct slot *s)
         slot_push(p, s);
     mutex_unlock(&p->lock);
     wake_all(s->length ? &p->readable : &p->writable);
+    pipe_tell_async(p, s->length ? POLL_IN : POLL_OUT);
 }
 
 static bool slot_keep(struct pipe *p)
@@ -361,7 +367,9 @@ long splice_to_user(struct file *pipe, struct io_iter *it, unsigned flags)
         n = p->used ? pipe_drain(p, it) : 0;
         mutex_unlock(&p->lock);
     }
-    if (n > 0)
+    if (n > 0) {
         wake_all(&p->writable);
+        pipe_tell_async(p, POLL_OUT);
+    }
     return n;
 }

@@ -51,12 +51,14 @@ struct fs_hooks {
     uint64_t (*limit)(int resource);   /* the current process' soft RLIMIT_* */
     void (*signal_self)(int signal);   /* SIGPIPE, SIGXFSZ for the current thread */
     struct file_table *(*swap_files)(struct file_table *new_table); /* of the current task; others look at it: the old one */
+    void (*async_tell)(struct file *f, int reason); /* POLL_*: SIGIO, or what F_SETSIG says, to its owner */
     int (*process_id)(void);           /* of the current task: owner of POSIX locks */
     void (*zap)(struct space_file *f, uint64_t first, uint64_t last, bool with_copies); /* space_zap_file_everywhere() */
 };
 void fs_set_hooks(const struct fs_hooks *hooks);
 uint64_t fs_limit(int resource);       /* UINT64_MAX without hooks, but 1024 for RLIMIT_NOFILE */
 void fs_signal_self(int signal);
+void fs_async_tell(struct file *f, int reason); /* any spinlock above the tree's, and mutexes */
 int fs_process_id(void);
 struct file_table *fs_swap_files(struct file_table *new_table);
 void fs_zap(struct space_file *f, uint64_t first, uint64_t last, bool with_copies);

@@ -5,6 +5,7 @@
 
 #include <asm/errno.h>
 #include <linux/fcntl.h>
+#include <linux/poll.h>
 
 #include "fs/file.h"
 #include "guest_kernel/process.h"
@@ -111,20 +112,24 @@ static bool may_tell(const struct file_owner *o, const struct cred *c)
     return !o->euid || o->euid == c->suid || o->euid == c->uid || o->uid == c->suid || o->uid == c->uid;
 }
 
-static void tell(const struct file_owner *o, struct process *p, struct thread *t)
+static int send(struct process *p, struct thread *t, const siginfo_t *info)
 {
-    siginfo_t info = signal_info_kernel(SIGURG);
+    return t ? signal_send_thread(t, info) : signal_send_process(p, info);
+}
+
+/* A real-time signal that finds no room becomes a plain SIGIO. */
+static void tell(const struct file_owner *o, struct process *p, struct thread *t, const siginfo_t *info)
+{
+    siginfo_t plain = signal_info_kernel(SIGIO);
     struct cred c;
 
     if (!process_cred(p, &c) || !may_tell(o, &c))
         return;
-    if (t)
-        (void)signal_send_thread(t, &info);
-    else
-        (void)signal_send_process(p, &info);
+    if (send(p, t, info) == -EAGAIN)
+        (void)send(p, t, &plain); /* from the kernel: not refused */
 }
 
-void file_owner_urgent(struct file *f)
+static void tell_owner(struct file *f, const siginfo_t *info)
 {
     struct file_owner o = f->owner;
 
@@ -134,12 +139,40 @@ void file_owner_urgent(struct file *f)
     if (o.kind == F_OWNER_PGRP) {
         for (struct process *p = process_next(0); p; p = process_next(p->pid))
             if (p->group == o.id)
-                tell(&o, p, NULL);
+                tell(&o, p, NULL, info);
     } else {
         struct thread *t = thread_lookup(o.id);
         struct process *p = t ? t->process : process_lookup(o.id);
         if (p)
-            tell(&o, p, o.kind == F_OWNER_TID ? t : NULL);
+            tell(&o, p, o.kind == F_OWNER_TID ? t : NULL, info);
     }
     spin_unlock(&process_tree_lock);
+}
+
+void file_owner_urgent(struct file *f)
+{
+    siginfo_t info = signal_info_kernel(SIGURG);
+
+    tell_owner(f, &info);
+}
+
+/* Of these signals POSIX says what each si_code means: ours would be taken for one of theirs. */
+static bool has_own_codes(int signal)
+{
+    return signal_in(SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) |
+                         SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGSYS),
+                     signal);
+}
+
+void file_owner_async(struct file *f, int reason)
+{
+    siginfo_t info = signal_info_kernel(SIGIO);
+    int signal = f->owner.signal;
+
+    if (signal) {
+        info = (siginfo_t){.si_signo = signal, .si_code = has_own_codes(signal) ? SI_SIGIO : reason};
+        info.si_band = reason == POLL_OUT ? POLLOUT | POLLWRNORM | POLLWRBAND : POLLIN | POLLRDNORM;
+        info.si_fd = f->async_fd;
+    }
+    tell_owner(f, &info);
 }

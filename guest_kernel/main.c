@@ -12,6 +12,7 @@
 #include "guest_kernel/core/boot.h"
 #include "guest_kernel/core/space.h"
 #include "guest_kernel/core/task.h"
+#include "guest_kernel/file_owner.h"
 #include "guest_kernel/futex.h"
 #include "guest_kernel/init.h"
 #include "guest_kernel/process.h"
@@ -57,6 +58,7 @@ static int current_pid(void)
 static const struct fs_hooks fs_hooks = {
     .limit = limit_for_fs,
     .signal_self = signal_send_self,
+    .async_tell = file_owner_async,
     .swap_files = swap_files,
     .process_id = current_pid,
     .zap = space_zap_file_everywhere,

@@ -67,6 +67,12 @@ static long socket_ioctl(struct file *f, unsigned request, uint64_t argument)
     }
 }
 
+static void socket_async(struct file *f, bool on)
+{
+    if (f->data)
+        socket_set_async(f->data, on);
+}
+
 static void socket_file_release(struct file *f)
 {
     if (f->data)
@@ -78,6 +84,7 @@ static const struct file_ops socket_file_ops = {
     .write = socket_write,
     .poll = socket_poll,
     .ioctl = socket_ioctl,
+    .async = socket_async,
     .release = socket_file_release,
 };
 
@@ -209,6 +216,11 @@ static uint32_t random_word(void)
     return word;
 }
 
+static void tell_readable(struct file *f)
+{
+    file_owner_async(f, POLL_IN);
+}
+
 static const struct net_hooks hooks = {
     .file_of_fd = fd_get_any,
     .file_get = file_get,
@@ -217,6 +229,7 @@ static const struct net_hooks hooks = {
     .file_socket = socket_of_file,
     .file_install = file_install,
     .file_urgent = file_owner_urgent,
+    .file_readable = tell_readable,
     .node_make = node_make,
     .node_find = node_find,
     .node_remove = node_remove,

@@ -63,14 +63,22 @@ long sys_dup3(const struct syscall_args *args)
     return duplicate_to(fd, to, flags & O_CLOEXEC);
 }
 
-static long set_status_flags(struct file *f, unsigned flags)
+/* Before the flag itself: a file without the operation keeps the flag, which means nothing. */
+static void async_set(struct file *f, int fd, bool on)
+{
+    if (!(f->flags & FASYNC) == !on || !f->ops->async)
+        return;
+    f->async_fd = fd;
+    f->ops->async(f, on);
+}
+
+static long set_status_flags(struct file *f, int fd, unsigned flags)
 {
     if ((flags & O_NOATIME) && !(f->flags & O_NOATIME) && f->inode && !identity_owns(f->inode))
         return -EPERM;
     if ((flags & O_DIRECT) && !file_is_pipe(f))
         return -EINVAL; /* no file here bypasses a cache */
-    if (flags & FASYNC)
-        return -EINVAL; /* SIGIO is not sent */
+    async_set(f, fd, flags & FASYNC);
     mutex_lock(&f->lock);
     f->flags = (f->flags & ~SETFL_MASK) | (flags & SETFL_MASK);
     mutex_unlock(&f->lock);
@@ -107,7 +115,7 @@ static long fcntl_file(struct file *f, int fd, unsigned command, uint64_t argume
     case F_GETFL:
         return f->flags;
     case F_SETFL:
-        return set_status_flags(f, (unsigned)argument);
+        return set_status_flags(f, fd, (unsigned)argument);
     case F_GETLK: case F_SETLK: case F_SETLKW: case F_OFD_GETLK: case F_OFD_SETLK: case F_OFD_SETLKW:
         return lock_fcntl(f, command, user(argument));
     case F_SETOWN: case F_GETOWN: case F_SETOWN_EX: case F_GETOWN_EX: case F_SETSIG: case F_GETSIG:
@@ -152,6 +160,23 @@ static long set_nonblocking(struct file *f, user_ptr argument)
     return 0;
 }
 
+static long set_async(struct file *f, int fd, user_ptr argument)
+{
+    int on;
+
+    if (get_user(on, argument))
+        return -EFAULT;
+    if (!(f->flags & FASYNC) == !on)
+        return 0;
+    if (!f->ops->async)
+        return -ENOTTY;
+    async_set(f, fd, on);
+    mutex_lock(&f->lock);
+    f->flags ^= FASYNC;
+    mutex_unlock(&f->lock);
+    return 0;
+}
+
 static long unread_of_regular(struct file *f, user_ptr argument)
 {
     int left = (int)((int64_t)f->inode->size - (int64_t)f->position);
@@ -170,6 +195,8 @@ static long ioctl_file(struct file *f, int fd, unsigned request, uint64_t argume
         return fd_flags(fd, 0) < 0 ? -EBADF : 0;
     case FIONBIO:
         return set_nonblocking(f, user(argument));
+    case FIOASYNC:
+        return set_async(f, fd, user(argument));
     case FIGETBSZ: {
         int size = PAGE_SIZE;
         return f->inode ? put_user(user(argument), size) : -EBADF;

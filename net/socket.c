@@ -84,6 +84,24 @@ int socket_take_error(struct socket *s)
     return -(int)__atomic_exchange_n(&s->error, 0, __ATOMIC_ACQUIRE);
 }
 
+void socket_set_async(struct socket *s, bool on)
+{
+    __atomic_store_n(&s->async, on, __ATOMIC_RELAXED);
+}
+
+void socket_tell_readable(struct socket *s)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* what came is queued before the look: see wait_queue_is_idle() */
+    if (!wait_queue_is_idle(&s->readable))
+        wake_all(&s->readable);
+    if (likely(!__atomic_load_n(&s->async, __ATOMIC_RELAXED)))
+        return;
+    socket_lock(s);
+    if (s->file)
+        net_hooks->file_readable(s->file);
+    socket_unlock(s);
+}
+
 void socket_tell_all(struct socket *s)
 {
     wake_all(&s->readable);

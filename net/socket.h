@@ -87,6 +87,7 @@ struct socket {
     struct file *file;          /* its open file, not counted; NULL: none yet, or gone (lock) */
     uint64_t inode_number;      /* of that file */
     uint32_t error;             /* atomic: an errno to report once */
+    bool async;                 /* its file has FASYNC; atomic, relaxed */
     uint8_t shutdown;           /* BIT(SHUT_RD), BIT(SHUT_WR); written with (lock), read without */
     struct wait_queue readable; /* POLLIN and its kin; changes of state come to both queues */
     struct wait_queue writable; /* POLLOUT */
@@ -115,6 +116,7 @@ struct net_hooks {
     /* A new descriptor for it, the number stored at `where` (NULL: not); takes a reference of its own.  Or -errno. */
     int (*file_install)(struct file *f, bool close_on_exec, user_ptr where);
     void (*file_urgent)(struct file *f); /* SIGURG to its owner */
+    void (*file_readable)(struct file *f); /* SIGIO */
     /*
      * Names of sockets in the file system.  A node is an O_PATH file, counted; its key is the same for the same inode.
      * make: -EEXIST and whatever mknod(2) has against it; find: as connect(2) looks, -ECONNREFUSED: no socket.
@@ -147,6 +149,8 @@ void socket_release(struct socket *s);
 void socket_lock(struct socket *s);
 void socket_unlock(struct socket *s);
 int socket_take_error(struct socket *s);              /* -errno, once; 0: none */
+void socket_set_async(struct socket *s, bool on); /* FASYNC of its file */
+void socket_tell_readable(struct socket *s);      /* who waits, and who wants SIGIO; lock not held */
 void socket_tell_all(struct socket *s);               /* its state changed: both queues */
 bool socket_is_shut(const struct socket *s, int how); /* SHUT_RD or SHUT_WR */
 static inline bool socket_has(const struct socket *s, uint64_t flag)

@@ -289,7 +289,7 @@ int unix_connect_stream(struct socket *s, struct socket_address *a, bool may_wai
         unix_put(listener);
     }
     if (!error)
-        wake_all(&listener->socket.readable);
+        socket_tell_readable(&listener->socket);
     else
         socket_release(&end->socket);
     if (listener)

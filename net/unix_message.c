@@ -221,9 +221,7 @@ void message_enqueue(struct unix_socket *to, struct unix_message *m)
 
 void message_tell(struct unix_socket *to)
 {
-    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* the message is queued before the look: see wait_queue_is_idle() */
-    if (!wait_queue_is_idle(&to->socket.readable))
-        wake_all(&to->socket.readable);
+    socket_tell_readable(&to->socket);
 }
 
 void message_unlink(struct unix_socket *u, struct unix_message *m)
