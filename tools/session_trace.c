@@ -29,8 +29,10 @@ static void text_to_target(void *context, const char *text, size_t n)
 
     if (!t->file)
         named_stream_put(&stream, text, n);
+    else if (t->name)
+        fprintf(t->file, "%s: %.*s", t->name, (int)n, text);
     else
-        fprintf(t->file, "%s%s%.*s", t->name ? t->name : "", t->name ? ": " : "", (int)n, text);
+        fwrite(text, 1, n, t->file);
     if (t->file && ferror(t->file) && !t->session->trace_file_failed) { /* the sandbox goes on without it */
         t->session->trace_file_failed = true;
         message("--trace-out %s: could not be written: %s", t->session->options->trace_out, strerror(errno));
