@@ -215,9 +215,51 @@ def mistakes_live(run):
         live.end(0)
 
 
+def three_verbs_live_under_load(run):
+    """connect denied, ptrace killed, execve asked about: changed while the program does all three without a pause."""
+    source = os.path.join(TOP, "tests", "run", "policy_load.c")
+    with tempfile.TemporaryDirectory() as d:
+        program = os.path.join(d, "load")
+        subprocess.run(["gcc", "-O2", "-static", "-o", program, source], check=True)
+        path = os.path.join(d, "control")
+        box = subprocess.Popen([run.trapline, "run", "--machine", "bochs", "--timeout", "100", "--stats", "--control", path, "--", program],
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+        def until(wanted, asked=0):
+            """Read what the program says until the line comes; answer what is asked."""
+            for line in iter(box.stdout.readline, b""):
+                if line.decode().strip() == wanted:
+                    return
+            raise Failed(f"'{wanted}' did not come")
+
+        def say(text):
+            done = subprocess.run([run.trapline, "control", path, "rules"], input=text.encode(), stderr=subprocess.PIPE, timeout=60)
+            expect(done.returncode == 0, done.stderr.decode())
+
+        until("connect ENOENT, ptrace 0, execve 0")
+        say("policy deny=EACCES:connect\n")
+        until("connect EACCES, ptrace 0, execve 0")
+        say("policy kill:ptrace\npolicy deny=EPERM:connect\n")
+        until("connect EPERM, ptrace SIGKILL, execve 0")
+        say("policy ask=8s:execve\n")
+        listener = subprocess.Popen([run.trapline, "control", path, "questions"], stdout=subprocess.PIPE)
+        for answer, wanted in (("deny=ENOEXEC", "connect ENOENT, ptrace 0, execve ENOEXEC"), ("allow", "connect ENOENT, ptrace 0, execve 0"),
+                               ("kill", "connect ENOENT, ptrace 0, execve SIGKILL")):
+            line = listener.stdout.readline().decode()
+            expect("execve(" in line, line)
+            subprocess.run([run.trapline, "control", path, "answer", line.split()[1], answer], timeout=60, check=True)
+            until(wanted)
+        say("inject getppid:retval=4711\n")
+        until("end")
+        box.wait(timeout=60)
+        listener.kill()
+        complete = re.search(r"^complete (\d+) (\d+) (\d+)$", box.stderr.read().decode(), re.M)
+        expect(box.returncode == 0 and int(complete[1]) == int(complete[2]) + int(complete[3]), f"{box.returncode} {complete[0]}")
+
+
 CASES = [error, fault_is_enosys, retval, signal, signal_with_error, delays, poke_enter, poke_exit, when, arguments,
          path_by_what_is_consumed, kill, kill_by_path, end, first_rule_decides, a_mistake_is_told, asked, asked_in_vain,
-         changed_live, mistakes_live]
+         changed_live, mistakes_live, three_verbs_live_under_load]
 
 
 def main():
