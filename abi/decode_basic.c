@@ -166,12 +166,16 @@ void out_mode(struct decoder *d, uint32_t mode)
                                         NAME(S_IFDIR), NAME(S_IFBLK),  NAME(S_IFCHR), NAME_END};
     const char *type = mode & S_IFMT ? name_find(types, mode & S_IFMT) : "";
 
-    if (!type) {
+    if (!type || d->style->names == DECODE_NUMBERS) {
         out(d, "%#03o", mode);
         return;
     }
+    if (d->style->names == DECODE_BOTH)
+        out(d, "%#03o /* ", mode);
     out(d, "%s%s%s%s%s%#03o", type, *type ? "|" : "", mode & S_ISUID ? "S_ISUID|" : "", mode & S_ISGID ? "S_ISGID|" : "",
         mode & S_ISVTX ? "S_ISVTX|" : "", mode & ~(S_IFMT | S_ISUID | S_ISGID | S_ISVTX));
+    if (d->style->names == DECODE_BOTH)
+        out(d, " */");
 }
 
 void print_mknod_mode(struct decoder *d, uint64_t value)
@@ -184,7 +188,12 @@ void print_dev(struct decoder *d, uint64_t value)
     uint64_t high = ((value >> 8) & 0xfff) | ((value >> 32) & 0xfffff000);
     uint64_t low = (value & 0xff) | ((value >> 12) & 0xffffff00);
 
-    out(d, "makedev(%#llx, %#llx)", (unsigned long long)high, (unsigned long long)low);
+    if (d->style->names != DECODE_NAMES)
+        out(d, value ? "%#llx" : "0", (unsigned long long)value);
+    if (d->style->names == DECODE_NUMBERS)
+        return;
+    out(d, d->style->names == DECODE_BOTH ? " /* makedev(%#llx, %#llx) */" : "makedev(%#llx, %#llx)",
+        (unsigned long long)high, (unsigned long long)low);
 }
 
 /* mknod's device number means something for two of the file types only. */
@@ -355,8 +364,9 @@ void out_iov(struct decoder *d, const struct iov_view *view)
     out(d, "[");
     for (uint64_t i = 0; i < count; i++, address += sizeof segment) {
         out(d, i ? ", " : "");
-        if (i >= shown_max(d) || !memory_read(d, MEMORY_IN, address, &segment, sizeof segment)) {
-            out(d, "...");
+        bool whole = i >= shown_max(d);
+        if (whole || !memory_read(d, MEMORY_IN, address, &segment, sizeof segment)) {
+            out(d, whole ? "..." : "... /* %#llx */", (unsigned long long)address);
             break;
         }
         uint64_t n = which == MEMORY_IN ? segment.length : MIN(segment.length, left);

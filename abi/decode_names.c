@@ -172,6 +172,11 @@ DECODE_FLAGS(splice_flags, "SPLICE_F_???", NAME(SPLICE_F_MOVE), NAME(SPLICE_F_NO
 
 DECODE_FLAGS(xattr_flags, "XATTR_???", NAME(XATTR_CREATE), NAME(XATTR_REPLACE))
 
+static uint64_t mount_flags_plain(uint64_t flags)
+{
+    return (flags & MS_MGC_MSK) == MS_MGC_VAL ? flags & ~(uint64_t)MS_MGC_MSK : flags;
+}
+
 /* An old magic number in the upper half is shown apart. */
 void print_mount_flags(struct decoder *d, uint64_t value)
 {
@@ -199,7 +204,7 @@ void print_mount_flags(struct decoder *d, uint64_t value)
 /* Which of these mount looks at depends on the flags: the others may point anywhere. */
 void print_mount_type(struct decoder *d, uint64_t value)
 {
-    if (d->call->args[d->index + 1] & (MS_REMOUNT | MS_BIND | MS_MOVE | MS_PROPAGATION))
+    if (mount_flags_plain(d->call->args[d->index + 1]) & (MS_REMOUNT | MS_BIND | MS_MOVE | MS_PROPAGATION))
         out_address(d, value);
     else
         print_string(d, value);
@@ -207,7 +212,7 @@ void print_mount_type(struct decoder *d, uint64_t value)
 
 void print_mount_data(struct decoder *d, uint64_t value)
 {
-    uint64_t flags = d->call->args[d->index - 1];
+    uint64_t flags = mount_flags_plain(d->call->args[d->index - 1]);
 
     if (!(flags & MS_REMOUNT) && (flags & (MS_BIND | MS_MOVE | MS_PROPAGATION)))
         out_address(d, value);

@@ -66,7 +66,7 @@ DECODE_FLAGS(mlock_flags, "MLOCK_???", NAME(MLOCK_ONFAULT))
 
 DECODE_FLAGS(mlockall_flags, "MCL_???", NAME(MCL_CURRENT), NAME(MCL_FUTURE), NAME(MCL_ONFAULT))
 
-DECODE_FLAGS(wait_options, "W???", NAME(WNOHANG), {WUNTRACED, "WSTOPPED"}, NAME(WEXITED), NAME(WCONTINUED), NAME(WNOWAIT),
+DECODE_FLAGS(wait_options, "W???", NAME(WNOHANG), NAME(WEXITED), {WUNTRACED, "WSTOPPED"}, NAME(WCONTINUED), NAME(WNOWAIT),
       NAME(__WCLONE), NAME(__WALL), NAME(__WNOTHREAD))
 
 DECODE_VALUES(waitid_type, "P_???", NAME(P_ALL), NAME(P_PID), NAME(P_PGID), NAME(P_PIDFD))
@@ -90,6 +90,8 @@ DECODE_VALUES(clockid, "CLOCK_???", NAME(CLOCK_REALTIME), NAME(CLOCK_MONOTONIC),
        NAME(CLOCK_THREAD_CPUTIME_ID), NAME(CLOCK_MONOTONIC_RAW), NAME(CLOCK_REALTIME_COARSE),
        NAME(CLOCK_MONOTONIC_COARSE), NAME(CLOCK_BOOTTIME), NAME(CLOCK_REALTIME_ALARM), NAME(CLOCK_BOOTTIME_ALARM),
        NAME(CLOCK_SGI_CYCLE), NAME(CLOCK_TAI))
+
+DECODE_FLAGS(tfd_flags, "TFD_???", {O_CLOEXEC, "TFD_CLOEXEC"}, {O_NONBLOCK, "TFD_NONBLOCK"})
 
 DECODE_FLAGS(timer_flags, "TIMER_???", NAME(TIMER_ABSTIME))
 
@@ -141,7 +143,7 @@ void print_pkey_rights(struct decoder *d, uint64_t value)
 
 DECODE_FLAGS(pidfd_flags, "PIDFD_???", NAME(PIDFD_NONBLOCK))
 
-/* One list for clone, clone3 and unshare. */
+/* One list for clone and clone3. */
 static const struct name clone_names[] = {
     NAME(CLONE_VM), NAME(CLONE_FS), NAME(CLONE_FILES), NAME(CLONE_SIGHAND), NAME(CLONE_PIDFD), NAME(CLONE_PTRACE),
     NAME(CLONE_VFORK), NAME(CLONE_PARENT), NAME(CLONE_THREAD), NAME(CLONE_NEWNS), NAME(CLONE_SYSVSEM),
@@ -152,7 +154,12 @@ static const struct name clone_names[] = {
 
 void print_unshare_flags(struct decoder *d, uint64_t value)
 {
-    out_flags(d, clone_names, value, "CLONE_???");
+    static const struct name names[] = {
+        {0x80, "CLONE_NEWTIME"}, NAME(CLONE_VM), NAME(CLONE_FS), NAME(CLONE_FILES), NAME(CLONE_SIGHAND), NAME(CLONE_THREAD),
+        NAME(CLONE_NEWNS), NAME(CLONE_SYSVSEM), NAME(CLONE_NEWCGROUP), NAME(CLONE_NEWUTS), NAME(CLONE_NEWIPC),
+        NAME(CLONE_NEWUSER), NAME(CLONE_NEWPID), NAME(CLONE_NEWNET), NAME_END};
+
+    out_flags(d, names, value, "CLONE_???");
 }
 
 /* clone(2), x86-64: flags, stack, parent_tid, child_tid, tls; printed in strace's order, with names. */

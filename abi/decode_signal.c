@@ -72,7 +72,14 @@ void out_signal(struct decoder *d, uint64_t number)
 
 void print_signal(struct decoder *d, uint64_t value)
 {
-    out_signal(d, (uint32_t)value);
+    const char *name = (uint32_t)value <= SIGNALS ? signal_name((uint32_t)value) : NULL;
+
+    if (d->style->names == DECODE_NAMES || !name)
+        out_signal(d, (uint32_t)value);
+    else if (d->style->names == DECODE_BOTH)
+        out(d, "%d /* %s */", (int)value, name);
+    else
+        out(d, "%d", (int)value);
 }
 
 /* [INT TERM], or ~[...] if two thirds or more are in it; names without SIG. */
@@ -224,7 +231,8 @@ static const char *code_name(int signal, int code)
     static const struct name child[] = {NAME(CLD_EXITED), NAME(CLD_KILLED), NAME(CLD_DUMPED), NAME(CLD_TRAPPED),
                                         NAME(CLD_STOPPED), NAME(CLD_CONTINUED), NAME_END};
     static const struct name segv[] = {NAME(SEGV_MAPERR), NAME(SEGV_ACCERR), NAME(SEGV_BNDERR), NAME(SEGV_PKUERR),
-                                       NAME_END};
+                                       {5, "SEGV_ACCADI"}, {6, "SEGV_ADIDERR"}, {7, "SEGV_ADIPERR"}, {8, "SEGV_MTEAERR"},
+                                       {9, "SEGV_MTESERR"}, NAME_END};
     static const struct name bus[] = {NAME(BUS_ADRALN), NAME(BUS_ADRERR), NAME(BUS_OBJERR), NAME(BUS_MCEERR_AR),
                                       NAME(BUS_MCEERR_AO), NAME_END};
     static const struct name fpe[] = {NAME(FPE_INTDIV), NAME(FPE_INTOVF), NAME(FPE_FLTDIV), NAME(FPE_FLTOVF),
@@ -269,6 +277,21 @@ static void out_child(struct decoder *d, const siginfo_t *s)
     out_clock_ticks(d, (uint64_t)s->si_stime);
 }
 
+/* What some faults say beside the address. */
+static void out_fault(struct decoder *d, const siginfo_t *s)
+{
+    if (s->si_signo == SIGBUS && (s->si_code == BUS_MCEERR_AR || s->si_code == BUS_MCEERR_AO)) {
+        out(d, s->si_addr_lsb ? ", si_addr_lsb=%#x" : ", si_addr_lsb=0", (uint16_t)s->si_addr_lsb);
+    } else if (s->si_signo == SIGSEGV && s->si_code == SEGV_BNDERR) {
+        out(d, ", si_lower=");
+        out_address(d, (uint64_t)(uintptr_t)s->si_lower);
+        out(d, ", si_upper=");
+        out_address(d, (uint64_t)(uintptr_t)s->si_upper);
+    } else if (s->si_signo == SIGSEGV && s->si_code == SEGV_PKUERR) {
+        out(d, ", si_pkey=%u", s->si_pkey);
+    }
+}
+
 /* Which fields of the union hold something depends on the code (sigaction(2)). */
 static void out_siginfo_fields(struct decoder *d, const siginfo_t *s)
 {
@@ -284,11 +307,13 @@ static void out_siginfo_fields(struct decoder *d, const siginfo_t *s)
     } else if (s->si_signo == SIGCHLD) {
         out_child(d, s);
     } else if (s->si_signo == SIGIO && s->si_code > 0 && s->si_code < SI_KERNEL) {
-        out(d, ", si_band=%ld, si_fd=%d", (long)s->si_band, s->si_fd);
+        out(d, ", si_band=%ld, si_fd=", (long)s->si_band);
+        out_fd(d, s->si_fd);
     } else if (s->si_signo == SIGSEGV || s->si_signo == SIGBUS || s->si_signo == SIGFPE || s->si_signo == SIGILL ||
                s->si_signo == SIGTRAP) {
         out(d, ", si_addr=");
         out_address(d, (uint64_t)(uintptr_t)s->si_addr);
+        out_fault(d, s);
     } else {
         if (s->si_pid || s->si_uid)
             out_sender(d, s);

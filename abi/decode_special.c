@@ -122,32 +122,37 @@ void print_result_personality(struct decoder *d)
 
 DECODE_VALUES(ioprio_who, "IOPRIO_WHO_???", NAME(IOPRIO_WHO_PROCESS), NAME(IOPRIO_WHO_PGRP), NAME(IOPRIO_WHO_USER))
 
-void print_ioprio(struct decoder *d, uint64_t value)
+static void out_ioprio(struct decoder *d, uint64_t value)
 {
     static const struct name classes[] = {NAME(IOPRIO_CLASS_NONE), NAME(IOPRIO_CLASS_RT), NAME(IOPRIO_CLASS_BE),
                                           NAME(IOPRIO_CLASS_IDLE), NAME_END};
 
-    if (d->style->names == DECODE_NUMBERS) {
-        out(d, "%d", (int)value);
-        return;
-    }
-    if (d->style->names == DECODE_BOTH)
-        out(d, "%d /* ", (int)value);
     out(d, "IOPRIO_PRIO_VALUE(");
     out_name(d, classes, (uint32_t)value >> IOPRIO_CLASS_SHIFT, "IOPRIO_CLASS_???");
     out(d, ", %u)", (uint32_t)value & ((1u << IOPRIO_CLASS_SHIFT) - 1));
-    if (d->style->names == DECODE_BOTH)
-        out(d, " */");
+}
+
+void print_ioprio(struct decoder *d, uint64_t value)
+{
+    if (d->style->names == DECODE_NAMES) {
+        out_ioprio(d, value);
+        return;
+    }
+    out(d, "%d", (int)value);
+    if (d->style->names == DECODE_NUMBERS)
+        return;
+    out(d, " /* ");
+    out_ioprio(d, value);
+    out(d, " */");
 }
 
 void print_result_ioprio(struct decoder *d)
 {
-    if (d->style->names != DECODE_NAMES) { /* which has the number and the name */
-        print_ioprio(d, (uint64_t)d->call->result);
+    out(d, "%lld", (long long)d->call->result);
+    if (d->style->names == DECODE_NUMBERS)
         return;
-    }
-    out(d, "%lld (", (long long)d->call->result);
-    print_ioprio(d, (uint64_t)d->call->result);
+    out(d, " (");
+    out_ioprio(d, (uint64_t)d->call->result);
     out(d, ")");
 }
 
@@ -242,6 +247,7 @@ void print_sigevent(struct decoder *d, uint64_t value)
     struct {
         uint64_t value;
         int32_t signo, notify, tid;
+        uint64_t attributes;
     } e;
 
     if (!fetch_in(d, value, &e, sizeof e))
@@ -251,14 +257,20 @@ void print_sigevent(struct decoder *d, uint64_t value)
         out(d, "sigev_value={sival_int=%d, sival_ptr=%#llx}, ", (int32_t)e.value, (unsigned long long)e.value);
     }
     out(d, "sigev_signo=");
-    if (e.notify == 0 || e.notify == 4)
+    if (signal_name((unsigned)e.signo))
         out_signal(d, (uint32_t)e.signo);
     else
-        out(d, "%d", e.signo);
+        out(d, "%u", (unsigned)e.signo);
     out(d, ", sigev_notify=");
     out_name(d, kinds, (uint32_t)e.notify, "SIGEV_???");
     if (e.notify == 4)
         out(d, ", sigev_notify_thread_id=%d", e.tid);
+    if (e.notify == 2) { /* the C library's business */
+        uint64_t function;
+        memcpy(&function, &e.tid, sizeof function);
+        out(d, ", sigev_notify_function=%#llx, sigev_notify_attributes=%#llx", (unsigned long long)function,
+            (unsigned long long)e.attributes);
+    }
     out(d, "}");
 }
 
@@ -284,13 +296,13 @@ void print_syslog_action(struct decoder *d, uint64_t value)
     static const char *const names[] = {"CLOSE", "OPEN", "READ", "READ_ALL", "READ_CLEAR", "CLEAR", "CONSOLE_OFF",
                                         "CONSOLE_ON", "CONSOLE_LEVEL", "SIZE_UNREAD", "SIZE_BUFFER"};
 
-    out(d, "%d /* SYSLOG_ACTION_%s */", (int)value, value < ARRAY_SIZE(names) ? names[value] : "???");
+    out(d, "%d /* SYSLOG_ACTION_%s */", (int)value, (uint32_t)value < ARRAY_SIZE(names) ? names[(uint32_t)value] : "???");
 }
 
 /* Which of the other two arguments mean something depends on the action. */
 static bool syslog_ignores(const struct decoder *d)
 {
-    uint64_t action = d->call->args[0];
+    uint32_t action = (uint32_t)d->call->args[0];
 
     return action < SYSLOG_ACTIONS && !(action >= SYSLOG_READ && action <= SYSLOG_READ_CLEAR) &&
            action != SYSLOG_CONSOLE_LEVEL;
@@ -298,14 +310,14 @@ static bool syslog_ignores(const struct decoder *d)
 
 void print_syslog_buffer(struct decoder *d, uint64_t value)
 {
-    uint64_t action = d->call->args[0];
+    uint32_t action = (uint32_t)d->call->args[0];
 
     if (syslog_ignores(d))
         d->skipped = true;
     else if (action >= SYSLOG_READ && action <= SYSLOG_READ_CLEAR)
         print_buffer_out(d, value);
     else
-        out(d, "%#llx", (unsigned long long)value);
+        out_address(d, value);
 }
 
 void print_syslog_length(struct decoder *d, uint64_t value)

@@ -149,10 +149,13 @@ void print_timespec_pair(struct decoder *d, uint64_t value)
         return;
     for (unsigned i = 0; i < 2; i++) {
         out(d, i ? ", " : "[");
-        if (s[i].fraction == UTIME_NOW) {
-            out(d, "UTIME_NOW");
-        } else if (s[i].fraction == UTIME_OMIT) {
-            out(d, "UTIME_OMIT");
+        const char *word = s[i].fraction == UTIME_NOW ? "UTIME_NOW" : s[i].fraction == UTIME_OMIT ? "UTIME_OMIT" : NULL;
+        if (word && d->style->names == DECODE_NAMES) {
+            out(d, "%s", word);
+        } else if (word) {
+            print_seconds(d, &s[i], "tv_nsec");
+            if (d->style->names == DECODE_BOTH)
+                out(d, " /* %s */", word);
         } else {
             print_seconds(d, &s[i], "tv_nsec");
             print_date(d, &s[i], 9);
@@ -197,11 +200,19 @@ void print_timezone(struct decoder *d, uint64_t value)
         out(d, "{tz_minuteswest=%d, tz_dsttime=%d}", zone[0], zone[1]);
 }
 
+void print_timezone_in(struct decoder *d, uint64_t value)
+{
+    int32_t zone[2];
+
+    if (fetch_in(d, value, zone, sizeof zone))
+        out(d, "{tz_minuteswest=%d, tz_dsttime=%d}", zone[0], zone[1]);
+}
+
 /* User space's clock ticks are hundredths of a second. */
 void out_clock_ticks(struct decoder *d, uint64_t ticks)
 {
     out(d, "%llu", (unsigned long long)ticks);
-    if (ticks)
+    if (ticks && d->style->names != DECODE_NUMBERS)
         out(d, " /* %llu.%02llu s */", (unsigned long long)ticks / 100, (unsigned long long)ticks % 100);
 }
 

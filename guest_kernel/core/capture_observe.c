@@ -21,7 +21,7 @@
      (k) == ARG_POLLFDS || (k) == ARG_FUTEX_WAITV || (k) == ARG_CPUSET_IN || (k) == ARG_FDSET)
 #define IS_TIME(k)                                                                                                     \
     ((k) == ARG_TIMESPEC_IN || (k) == ARG_TIMESPEC_INOUT || (k) == ARG_TIMESPEC_PAIR || (k) == ARG_TIMEVAL_IN ||       \
-     (k) == ARG_TIMEVAL_INOUT || (k) == ARG_TIMEVAL_PAIR || (k) == ARG_TIMEZONE || (k) == ARG_ITIMERVAL_IN ||          \
+     (k) == ARG_TIMEVAL_INOUT || (k) == ARG_TIMEVAL_PAIR || (k) == ARG_TIMEZONE_IN || (k) == ARG_ITIMERVAL_IN ||          \
      (k) == ARG_ITIMERSPEC_IN || (k) == ARG_UTIMBUF || (k) == ARG_FUTEX_TIMEOUT)
 #define IS_STRUCT(k)                                                                                                   \
     ((k) == ARG_OFF_IN || (k) == ARG_OFF_INOUT || (k) == ARG_OPEN_HOW || (k) == ARG_CAP_HEADER ||                      \

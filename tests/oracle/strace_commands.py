@@ -114,7 +114,8 @@ def after_start(lines):
 def split_reaped(lines):
     """(all other lines, what a shell learns of children that ended), this sorted: when it asks and who ends first is a matter of time."""
     asked = [line for line in lines if line.startswith("wait4(-1,")]
-    reaped = sorted(re.sub(r"WNOHANG|WSTOPPED|WCONTINUED|\||= P\d+|, 0,", "", line) for line in asked if re.search(r"\) = P\d+$", line))
+    ended = [re.match(r"wait4\(-1, (\[.*\]), .*\) = P\d+$", line) for line in asked]
+    reaped = sorted("ended: " + match.group(1) for match in ended if match)
     return [line for line in lines if line not in asked], reaped
 
 
