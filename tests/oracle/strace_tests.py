@@ -221,6 +221,12 @@ def judge(options, test, result, log, tids):
     return "failed"
 
 
+def known_failures():
+    with open(LIST.replace(".pass", ".known"), encoding="ascii") as f:
+        rows = [line.rstrip("\n").split("\t") for line in f if not line.startswith("#")]
+    return [(re.compile(pattern), why) for pattern, why in rows]
+
+
 def update(must, states):
     with open(LIST, "w", encoding="ascii") as f:
         f.write("\n".join(sorted(set(must) | {n for n in states if states[n] == "passed"})) + "\n")
@@ -264,6 +270,10 @@ def main():
     for state in ("passed", "failed", "skipped"):
         these = [name for name in states if states[name] == state]
         print(f"{state}: {len(these)}" + (f": {' '.join(these)}" if state != "passed" or options.all else ""))
+    reasons = known_failures()
+    for name in states:
+        if states[name] == "failed" and name not in must:
+            print(f"  {name}: " + next((why for pattern, why in reasons if pattern.fullmatch(name)), "for no known reason"))
     if options.update:
         update(must, states)
     print(f"strace_tests: {sum(states[n] == 'passed' for n in states)} passed, {len(bad)} failed")
