@@ -187,5 +187,7 @@ int procfs_start(void)
         error = procfs_tty_register();
     if (!error)
         error = coredump_register();
+    if (!error)
+        error = procfs_vm_register();
     return error ? error : procfs_system_register();
 }

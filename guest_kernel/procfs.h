@@ -12,6 +12,7 @@ int procfs_start(void) must_check; /* registers it all, once at boot */
 int procfs_system_register(void) must_check;
 int procfs_net_register(void) must_check;
 int procfs_tty_register(void) must_check; /* procfs_tty.c */
+int procfs_vm_register(void) must_check; /* procfs_vm.c */
 int procfs_show_cpuinfo(struct text *t);
 /* procfs_status.c */
 int procfs_show_stat(int pid, struct text *t);

@@ -4,8 +4,6 @@
 #include <asm/errno.h>
 
 #include "fs/random.h"
-#include "fs/tmpfs.h"
-#include "guest_kernel/core/alloc.h"
 #include "guest_kernel/core/boot.h"
 #include "guest_kernel/core/clock.h"
 #include "guest_kernel/core/cpu.h"
@@ -16,29 +14,6 @@
 #include "guest_kernel/process.h"
 #include "guest_kernel/procfs.h"
 #include "lib/string.h"
-
-#define KIB_PER_PAGE (PAGE_SIZE / 1024)
-
-static unsigned long long kib(uint64_t pages)
-{
-    return pages * KIB_PER_PAGE;
-}
-
-static int show_meminfo(struct text *t)
-{
-    struct memory_stats m;
-
-    memory_stats(&m);
-    uint64_t shared = tmpfs_pages(true), cached = tmpfs_pages(false) + shared;
-    text_printf(t, "MemTotal:       %8llu kB\nMemFree:        %8llu kB\nMemAvailable:   %8llu kB\n", kib(m.total_pages),
-                kib(m.free_pages), kib(m.free_pages));
-    text_printf(t, "Buffers:        %8u kB\nCached:         %8llu kB\nSwapCached:     %8u kB\n", 0, kib(cached), 0);
-    text_printf(t, "SwapTotal:      %8u kB\nSwapFree:       %8u kB\nDirty:          %8u kB\n", 0, 0, 0);
-    text_printf(t, "Shmem:          %8llu kB\nSlab:           %8llu kB\nSReclaimable:   %8u kB\n", kib(cached),
-                kib(m.slab_pages), 0);
-    text_printf(t, "SUnreclaim:     %8llu kB\n", kib(m.slab_pages));
-    return 0;
-}
 
 /* Of all CPUs together, as in /proc/uptime and in loads. */
 static uint64_t idle_ns(void)
@@ -234,12 +209,6 @@ static int show_boot_id(struct text *t)
     return 0;
 }
 
-static int show_overcommit(struct text *t)
-{
-    text_printf(t, "1\n"); /* memory is promised without limit and found at the first touch */
-    return 0;
-}
-
 static int show_nr_open(struct text *t)
 {
     text_printf(t, "1048576\n");
@@ -259,14 +228,13 @@ int procfs_system_register(void)
         int (*show)(struct text *t);
     } files[] = {
         {"cmdline", show_cmdline}, {"cpuinfo", procfs_show_cpuinfo}, {"filesystems", show_filesystems},
-        {"loadavg", show_loadavg}, {"meminfo", show_meminfo}, {"stat", show_stat}, {"swaps", show_swaps},
+        {"loadavg", show_loadavg}, {"stat", show_stat}, {"swaps", show_swaps},
         {"uptime", show_uptime}, {"version", show_version},
         {"sys/fs/nr_open", show_nr_open}, {"sys/fs/pipe-max-size", show_pipe_max_size},
         {"sys/kernel/domainname", show_domainname}, {"sys/kernel/hostname", show_hostname},
         {"sys/kernel/osrelease", show_osrelease}, {"sys/kernel/ostype", show_ostype},
         {"sys/kernel/pid_max", show_pid_max}, {"sys/kernel/random/boot_id", show_boot_id},
         {"sys/kernel/random/uuid", show_uuid}, {"sys/kernel/version", show_osversion},
-        {"sys/vm/overcommit_memory", show_overcommit},
     };
     int error = 0;
 

@@ -58,6 +58,14 @@ void *slab_alloc(struct slab_cache *c) must_check;
 void *slab_alloc_zero(struct slab_cache *c) must_check;
 void slab_free(struct slab_cache *c, void *object);
 
+/* What caches there are and what they hold, for /proc/slabinfo; false: none with that index, or a higher one. */
+struct slab_info {
+    const char *name;
+    uint32_t object_size, per_slab, slab_pages; /* bytes, objects, pages of one slab */
+    uint32_t active, slabs;                     /* objects in use, slabs */
+};
+bool slab_info(unsigned index, struct slab_info *out) must_check;
+
 struct memory_stats {
     uint64_t total_pages;  /* usable RAM */
     uint64_t free_pages;   /* free lists and the untouched frontier */

@@ -21,10 +21,11 @@ struct slab_cache {
     struct spinlock lock;
     const char *name;
     uint32_t object_size;
-    uint16_t objects; /* per slab */
+    uint16_t objects; /* per slab; atomic: 0 until the cache is made */
     uint8_t order;
-    bool has_empty;          /* lock */
-    struct slab_list partial; /* lock */
+    bool has_empty;          /* lock, as the next two */
+    uint32_t slabs;
+    struct slab_list partial;
 };
 
 static struct slab_cache caches[CACHE_MAX];
@@ -32,6 +33,8 @@ static uint32_t cache_count; /* atomic */
 static uint64_t pages_in_slabs; /* atomic */
 
 static const uint16_t class_sizes[] = {16, 32, 64, 128, 256, 512, 1024, 2048};
+static const char class_names[][13] = {"kmalloc-16", "kmalloc-32", "kmalloc-64", "kmalloc-128", "kmalloc-256",
+                                       "kmalloc-512", "kmalloc-1k", "kmalloc-2k"}; /* Linux's */
 static struct slab_cache *classes[ARRAY_SIZE(class_sizes)]; /* atomic; made on first use */
 
 uint64_t slab_pages(void)
@@ -57,9 +60,9 @@ struct slab_cache *slab_cache_create(const char *name, size_t object_size)
 
     c->name = name;
     c->object_size = (uint32_t)size;
-    c->objects = (uint16_t)((PAGE_SIZE << order) / size);
     c->order = (uint8_t)order;
     LIST_INIT(&c->partial);
+    __atomic_store_n(&c->objects, (uint16_t)((PAGE_SIZE << order) / size), __ATOMIC_RELEASE); /* slab_info() looks */
     return c;
 }
 
@@ -76,6 +79,7 @@ static struct page *slab_create(struct slab_cache *c)
     if (!slab)
         return NULL;
     __atomic_fetch_add(&pages_in_slabs, BIT(c->order), __ATOMIC_RELAXED);
+    c->slabs++;
     slab->refs = 0;
     slab->flags = PAGE_FLAG_SLAB;
     slab->owner = c;
@@ -90,6 +94,7 @@ static struct page *slab_create(struct slab_cache *c)
 static void slab_destroy(struct slab_cache *c, struct page *slab)
 {
     __atomic_fetch_sub(&pages_in_slabs, BIT(c->order), __ATOMIC_RELAXED);
+    c->slabs--;
     LIST_REMOVE(slab, link);
     slab->flags = 0;
     page_free(slab);
@@ -155,6 +160,26 @@ void slab_free(struct slab_cache *c, void *object)
         object_free(c, page_of_address((void *)ALIGN_DOWN((uintptr_t)object, PAGE_SIZE << c->order)), object);
 }
 
+bool slab_info(unsigned index, struct slab_info *out)
+{
+    struct slab_cache *c = &caches[index];
+
+    /* objects: set last when a cache is made */
+    if (index >= CACHE_MAX || !__atomic_load_n(&c->objects, __ATOMIC_ACQUIRE))
+        return false;
+    *out = (struct slab_info){
+        .name = c->name, .object_size = c->object_size, .per_slab = c->objects, .slab_pages = BIT(c->order)};
+    uint64_t flags = spin_lock_irqsave(&c->lock);
+    struct page *slab;
+
+    out->slabs = c->slabs;
+    out->active = c->slabs * c->objects;
+    LIST_FOREACH(slab, &c->partial, link)
+        out->active -= c->objects - slab->refs;
+    spin_unlock_irqrestore(&c->lock, flags);
+    return true;
+}
+
 /* The cache of the smallest class that holds size; made when first needed. */
 static struct slab_cache *class_cache(size_t size)
 {
@@ -166,7 +191,7 @@ static struct slab_cache *class_cache(size_t size)
 
     if (c)
         return c;
-    struct slab_cache *made = slab_cache_create("mem", class_sizes[i]);
+    struct slab_cache *made = slab_cache_create(class_names[i], class_sizes[i]);
 
     /* Two CPUs may race here: the loser's cache stays unused, which costs an entry of the table. */
     if (made && __atomic_compare_exchange_n(&classes[i], &c, made, false, __ATOMIC_RELEASE, __ATOMIC_ACQUIRE))

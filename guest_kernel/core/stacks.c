@@ -22,6 +22,7 @@ static uint64_t slots_used[SLOT_COUNT / 64];
 static unsigned first_word; /* words before it are full */
 static void *cache[CACHE_SIZE];
 static unsigned cached;
+static uint32_t mapped; /* stacks that have pages, those in the cache included */
 
 static void *slot_take(void)
 {
@@ -80,6 +81,7 @@ void *stack_alloc(void)
             slot_give(stack);
             stack = NULL;
         }
+        mapped += stack != NULL;
     }
     spin_unlock_irqrestore(&stacks_lock, flags);
     return stack;
@@ -105,6 +107,7 @@ void stack_free(void *stack)
 
     if (full) {
         cached -= CACHE_SIZE / 2;
+        mapped -= CACHE_SIZE / 2;
         memcpy(surplus, &cache[cached], sizeof surplus);
     }
     cache[cached++] = stack;
@@ -115,5 +118,14 @@ void stack_free(void *stack)
     flags = spin_lock_irqsave(&stacks_lock);
     for (unsigned i = 0; i < CACHE_SIZE / 2; i++)
         slot_give(surplus[i]);
+    spin_unlock_irqrestore(&stacks_lock, flags);
+}
+
+void stack_counts(uint32_t *used, uint32_t *all)
+{
+    uint64_t flags = spin_lock_irqsave(&stacks_lock);
+
+    *used = mapped - cached;
+    *all = mapped;
     spin_unlock_irqrestore(&stacks_lock, flags);
 }

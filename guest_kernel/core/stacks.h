@@ -8,5 +8,6 @@
 
 void *stack_alloc(void) must_check; /* lowest address; NULL: no memory */
 void stack_free(void *stack);       /* not the one in use */
+void stack_counts(uint32_t *used, uint32_t *all); /* all: also those kept for the next task */
 
 #endif

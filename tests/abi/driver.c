@@ -1,20 +1,27 @@
 /*
- * Runs every program of a folder, one after the other, each in its own process with a fresh working directory: so that one
- * boot of a sandbox serves many tests.  Prints "== NAME", what the program prints, and how it ended.
+ * Runs every program of a folder, one after the other, each in its own process with a fresh working directory: so that
+ * one boot of a sandbox serves many tests.  Prints "== NAME", what the program prints, and how it ended.
  *
- *     driver FOLDER [--room] [NAME]...
+ *     driver FOLDER [--room] [--count] [NAME]...
  *
+ * --count: objects and pages of the kernel are counted before and after (tests/abi/kernel_counts.h).  What is more
+ * after a program and grows when it is run again is said in its output: such a line is a leak.
  * --room: with two pages of environment, for programs that map over the highest page of the stack, trusting in a
  * random address.
  */
 #include <dirent.h>
+#include <ftw.h>
 
 #include "tests/abi/abi_test.h"
+#include "tests/abi/kernel_counts.h"
 
-#define PROGRAMS_MAX 256
-#define SECONDS_MAX 60
-#define POLL_MS 2
-#define ROOM 8192
+#define PROGRAMS_MAX   256
+#define SECONDS_MAX    60
+#define POLL_MS        2
+#define ROOM           8192
+#define SETTLE_MS      3000 /* for what ends by itself: orphans, work that the kernel puts off */
+#define SETTLE_STEP_MS 20
+#define AGAIN          3 /* a leak grows each time; what is kept for next time does so once */
 
 static char room[ROOM] = "LAST=1";
 
@@ -39,14 +46,15 @@ static size_t list_programs(const char *folder, char **names)
 }
 
 /* Wait for a program; one that hangs is killed with all that it started. */
-static void finish(pid_t pid)
+static void finish(pid_t pid, bool silent)
 {
     int status;
 
     for (unsigned waited = 0; waited < SECONDS_MAX * 1000; waited += POLL_MS) {
         if (waitpid(pid, &status, WNOHANG) == pid) {
             kill(-pid, SIGKILL);
-            show_status("--", status);
+            if (!silent)
+                show_status("--", status);
             return;
         }
         usleep(POLL_MS * 1000);
@@ -56,43 +64,112 @@ static void finish(pid_t pid)
     printf("-- hung\n");
 }
 
-static void run(const char *folder, char *name)
+static pid_t start(const char *folder, char *name, const char *where, bool silent)
 {
-    char path[512], where[512];
+    char path[512];
 
-    printf("== %s\n", name);
-    fflush(stdout);
     snprintf(path, sizeof path, "%s/%s", folder, name);
-    snprintf(where, sizeof where, "/tmp/%s.dir", name);
     pid_t pid = fork();
-    if (pid == 0) {
-        if ((mkdir(where, 0700) != 0 && errno != EEXIST) || chdir(where) != 0)
-            _exit(126);
-        umask(022);
-        setpgid(0, 0);
-        char *argv[] = {name, "one", "", "three words here", NULL};
-        char *envp[] = {"PATH=/bin", "EMPTY=", room, NULL};
-        execve(path, argv, envp);
-        _exit(127);
-    }
+    if (pid)
+        return pid;
+    if ((mkdir(where, 0700) != 0 && errno != EEXIST) || chdir(where) != 0 ||
+        (silent && !freopen("/dev/null", "w", stdout)))
+        _exit(126);
+    umask(022);
+    setpgid(0, 0);
+    char *argv[] = {name, "one", "", "three words here", NULL};
+    char *envp[] = {"PATH=/bin", "EMPTY=", room, NULL};
+    execve(path, argv, envp);
+    _exit(127);
+}
+
+/* /tmp itself stays. */
+static int remove_entry(const char *path, const struct stat *s, int type, struct FTW *at)
+{
+    if (at->level == 0)
+        return 0;
+    return type == FTW_DP ? rmdir(path) : unlink(path);
+}
+
+static void run(const char *folder, char *name, bool silent)
+{
+    char where[512];
+
+    snprintf(where, sizeof where, "/tmp/%s.dir", name);
+    pid_t pid = start(folder, name, where, silent);
     if (pid < 0)
         printf("-- cannot run: errno %d\n", errno);
     else
-        finish(pid);
+        finish(pid, silent);
+}
+
+/* Counts of now, after waiting for them to be no more than before. */
+static bool settle(const struct kernel_counts *before, struct kernel_counts *now)
+{
+    nftw("/tmp", remove_entry, 8, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+    for (unsigned waited = 0;; waited += SETTLE_STEP_MS) {
+        while (waitpid(-1, NULL, WNOHANG) > 0) /* orphans */
+            continue;
+        kernel_count(now);
+        if (!kernel_counts_grew(before, now, NULL) || waited >= SETTLE_MS)
+            break;
+        usleep(SETTLE_STEP_MS * 1000);
+    }
+    return kernel_counts_grew(before, now, NULL);
+}
+
+/* Run a program; does the kernel have more in use afterwards? */
+static bool run_counted(const char *folder, char *name, bool silent)
+{
+    struct kernel_counts before, after;
+
+    kernel_count(&before);
+    run(folder, name, silent);
+    return settle(&before, &after);
+}
+
+/* One that left something behind, again until it does not: then it was kept for the next time. */
+static void run_again(const char *folder, char *name)
+{
+    struct kernel_counts before, after;
+
+    for (int n = 0; n < AGAIN; n++) {
+        kernel_count(&before);
+        run(folder, name, true);
+        if (!settle(&before, &after))
+            return;
+    }
+    printf("%s leaves behind, each time it is run:", name);
+    kernel_counts_grew(&before, &after, stdout);
+    printf("\n");
 }
 
 int main(int argc, char **argv)
 {
-    char *names[PROGRAMS_MAX];
-    int first = argc > 2 && strcmp(argv[2], "--room") == 0 ? 3 : 2;
-    size_t count = argc > first ? 0 : list_programs(argv[1], names);
+    char *names[PROGRAMS_MAX], *grew[PROGRAMS_MAX];
+    size_t more = 0;
+    int first = 2;
+    bool counted = false;
 
-    if (first == 3)
-        memset(room + strlen(room), '1', sizeof room - 1 - strlen(room));
+    for (; first < argc && argv[first][0] == '-'; first++) {
+        counted = counted || strcmp(argv[first], "--count") == 0;
+        if (strcmp(argv[first], "--room") == 0)
+            memset(room + strlen(room), '1', sizeof room - 1 - strlen(room));
+    }
+    size_t count = argc > first ? 0 : list_programs(argv[1], names);
     for (int i = first; i < argc && count < PROGRAMS_MAX; i++)
         names[count++] = argv[i];
-    for (size_t i = 0; i < count; i++)
-        run(argv[1], names[i]);
+    for (size_t i = 0; i < count; i++) {
+        printf("== %s\n", names[i]);
+        fflush(stdout);
+        if (!counted)
+            run(argv[1], names[i], false);
+        else if (run_counted(argv[1], names[i], false))
+            grew[more++] = names[i];
+        fflush(stdout);
+    }
     printf("== end of %zu programs\n", count);
+    for (size_t i = 0; i < more; i++)
+        run_again(argv[1], grew[i]);
     return 0;
 }

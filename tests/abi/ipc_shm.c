@@ -53,8 +53,9 @@ static void show_get(void)
     int private = SHOW(shmget(IPC_PRIVATE, 1, 0600));
     show_call(RMID(private));
     show_call(RMID(private));
-    show_call(shmget(IPC_PRIVATE, 1, 0600)); /* the slot again, another number */
+    int again = SHOW(shmget(IPC_PRIVATE, 1, 0600)); /* the slot again, another number */
     show_call(RMID(SHOW(shmget(IPC_PRIVATE, 1, 0600))));
+    show_call(RMID(again));
     show_call(shmctl(-1, IPC_STAT, NULL));
     show_call(shmctl(id, -1, NULL));
     show_call(shmctl(id, 77, NULL));

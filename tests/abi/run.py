@@ -5,6 +5,7 @@ usage: run.py [--build DIR] [--guest-build DIR] [--on WHERE[,WHERE...]] [--show]
 
 WHERE: bochs (trapped), bochs-direct, kvm, qemu, qemu-pc; bochs, bochs-direct and qemu also with CPUs: qemu-2, qemu-4, ...  NAME: only these programs (files.glibc, registers.asm, ...).
 --guest-build takes the guest kernel from another build folder.
+In sandboxes the kernel's objects and pages are counted before and after each program: what leaks is said and fails.
 All programs of one place run in one boot; where calls are trapped, each must be accounted for.  Exit status: 0 all equal, 1 some differ.
 """
 import argparse
@@ -67,7 +68,7 @@ def run_linux(tree, names):
 
 def run_sandbox(build, tree, place, names, options):
     command = [os.path.join(build, "trapline"), "run", "--timeout", str(TIMEOUT), "--root", tree, "--memory", "192M"]
-    done = subprocess.run(command + PLACES[place] + options + ["--", "/driver", "/tests"] + names, stdin=subprocess.DEVNULL,
+    done = subprocess.run(command + PLACES[place] + options + ["--", "/driver", "/tests", "--count"] + names, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=TIMEOUT + 20)
     return done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"), done.returncode
 
@@ -83,6 +84,11 @@ def split(text):
         elif name in parts:
             parts[name].append(line)
     return parts
+
+
+def leaks(output):
+    """What the driver said after its last program: which of them leave something behind in the kernel."""
+    return re.findall(r"^(\S+ leaves behind, .*)$", output.rpartition("== end of")[2], re.M)
 
 
 def complete(place, errors):
@@ -134,6 +140,9 @@ def main():
                 print(f"{'known' if known else 'FAIL' if different else 'ok  '} {place}: {name}")
                 for line in different if options.show else different[2:14]:
                     print(f"        {line}")
+            for line in leaks(output):
+                failed += 1
+                print(f"FAIL {place}: {line}")
             whole = complete(place, errors)
             passed, failed = passed + (whole is True), failed + (whole is False)
             print(f"     {place}: {time.time() - started:.1f} s, status {status}")
