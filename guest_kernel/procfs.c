@@ -189,5 +189,7 @@ int procfs_start(void)
         error = coredump_register();
     if (!error)
         error = procfs_vm_register();
+    if (!error)
+        error = procfs_fail_nth_register();
     return error ? error : procfs_system_register();
 }

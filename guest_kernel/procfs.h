@@ -13,6 +13,7 @@ int procfs_system_register(void) must_check;
 int procfs_net_register(void) must_check;
 int procfs_tty_register(void) must_check; /* procfs_tty.c */
 int procfs_vm_register(void) must_check; /* procfs_vm.c */
+int procfs_fail_nth_register(void) must_check; /* procfs_fail_nth.c, or procfs_no_fail_nth.c */
 int procfs_show_cpuinfo(struct text *t);
 /* procfs_status.c */
 int procfs_show_stat(int pid, struct text *t);

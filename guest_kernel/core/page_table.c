@@ -170,9 +170,11 @@ void page_table_walk(struct page_table *t, uint64_t start, uint64_t end, struct 
             entries[level] = &table_of(*entries[level + 1])[TABLE_INDEX(va, level)];
         }
         next = MIN(step_over(va, level), end);
-        if (!*entries[level] || !walk_directory(t, entries[1], va, next, w) || !w->table)
-            continue;
-        if (table_drop(t, entries[2], w))
-            (void)table_drop(t, entries[3], w);
+        /* Tables are without entries from the start where there was no memory for one below. */
+        bool empty = *entries[level] ? walk_directory(t, entries[1], va, next, w)
+                                     : level < 3 && table_page(entries[level])->refs == 1;
+
+        for (; empty && w->table && level < 3; level++)
+            empty = table_drop(t, entries[level + 1], w);
     }
 }

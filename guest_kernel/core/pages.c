@@ -50,20 +50,6 @@ static struct stock {
     uint32_t count, zeroed_count; /* atomic */
 } aligned_to(64) stocks[CONFIG_MAX_CPUS];
 
-static uint64_t fail_countdown; /* 0: off */
-
-void alloc_fail_at(uint64_t n)
-{
-    __atomic_store_n(&fail_countdown, n, __ATOMIC_RELAXED);
-}
-
-bool alloc_fails(void)
-{
-    if (likely(!__atomic_load_n(&fail_countdown, __ATOMIC_RELAXED)))
-        return false;
-    return __atomic_sub_fetch(&fail_countdown, 1, __ATOMIC_RELAXED) == 0;
-}
-
 void pages_init(struct page *map, bool fresh_is_zero)
 {
     page_map = map;

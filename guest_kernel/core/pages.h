@@ -24,9 +24,18 @@ void pages_add_reserved(uint64_t pages);
 struct page *page_alloc_quiet(unsigned order) must_check;
 void page_free(struct page *p);
 
-/* Fault injection: true for the Nth call after alloc_fail_at(N), N > 0. */
-bool alloc_fails(void);
+/*
+ * Fault injection: alloc_fails() is true for the Nth call after alloc_fail_at(N), N > 0.  fail_once.c counts all calls,
+ * fail_nth.c (the build with -Dfail_nth=true) those of one task, and notes where they were made.
+ */
+extern uint64_t fail_countdown; /* atomic; 0: off */
+bool alloc_fail_due(void);
 void alloc_fail_at(uint64_t n);
+
+static inline bool alloc_fails(void)
+{
+    return unlikely(__atomic_load_n(&fail_countdown, __ATOMIC_RELAXED)) && alloc_fail_due();
+}
 
 /* slab.c: pages that slabs hold now. */
 uint64_t slab_pages(void);
