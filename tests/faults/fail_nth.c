@@ -90,6 +90,8 @@ static int attempt(const struct fault_case *c, unsigned n, bool *fired)
     kill(-pid, SIGKILL);
     while (waitpid(-1, NULL, WNOHANG) > 0)
         continue;
+    while (!umount2("/tmp/work/on", MNT_DETACH)) /* not gone with the process */
+        continue;
     remove_tree("/tmp/work");
     return status;
 }
