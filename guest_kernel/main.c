@@ -15,6 +15,7 @@
 #include "guest_kernel/file_owner.h"
 #include "guest_kernel/futex.h"
 #include "guest_kernel/init.h"
+#include "guest_kernel/oom.h"
 #include "guest_kernel/process.h"
 #include "guest_kernel/procfs.h"
 #include "guest_kernel/rseq.h"
@@ -32,6 +33,7 @@ static const struct task_ops task_ops = {
     .call_entered = ptrace_call_entered,
     .call_left = ptrace_call_left,
     .user_fault = signal_user_fault,
+    .out_of_memory = oom_wait,
     .limit = process_limit,
     .raise = signal_send_self,
 };

@@ -119,6 +119,8 @@ static void process_inherit(struct process *p, struct process *parent)
     p->no_huge_pages = parent->no_huge_pages;
     p->personality = parent->personality;
     p->coredump_filter = parent->coredump_filter;
+    p->oom_score_adj = parent->oom_score_adj;
+    p->oom_score_adj_min = parent->oom_score_adj_min;
     memcpy(p->limits, parent->limits, sizeof(p->limits));
     if (parent->exe)
         p->exe = file_get(parent->exe);

@@ -83,6 +83,8 @@ struct process {
     bool no_huge_pages;                  /* PR_SET_THP_DISABLE */
     uint32_t personality;
     uint32_t coredump_filter;
+    int16_t oom_score_adj, oom_score_adj_min; /* tree lock, as the next (oom.c) */
+    uint64_t oom_killed_ns;              /* when it was ended for its memory; 0: it was not */
 };
 
 struct thread { /* task.upper */

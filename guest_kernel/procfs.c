@@ -7,6 +7,7 @@
 
 #include "fs/file.h"
 #include "guest_kernel/coredump.h"
+#include "guest_kernel/oom.h"
 #include "guest_kernel/process.h"
 #include "lib/mode.h"
 #include "lib/string.h"
@@ -80,6 +81,9 @@ static const struct procfs_pid_entry entries[] = {
     {"mem", S_IFREG | 0600, .ops = &procfs_mem_ops},
     {"mountinfo", S_IFREG | 0444, procfs_show_mountinfo},
     {"mounts", S_IFREG | 0444, procfs_show_mounts},
+    {"oom_adj", S_IFREG | 0644, procfs_show_oom_adj, .store = procfs_store_oom_adj},
+    {"oom_score", S_IFREG | 0444, procfs_show_oom_score},
+    {"oom_score_adj", S_IFREG | 0644, procfs_show_oom_score_adj, .store = procfs_store_oom_score_adj},
     {"root", S_IFLNK | 0777, NULL},
     {"stat", S_IFREG | 0444, procfs_show_stat},
     {"statm", S_IFREG | 0444, procfs_show_statm},

@@ -149,6 +149,8 @@ size_t space_access(struct space *s, uint64_t address, void *buffer, size_t n, u
 struct page *zero_page_get(void);
 
 void space_counts(struct space *s, struct space_counts *out);
+/* Without the lock, so as they were a moment ago: for what may not sleep. */
+void space_counts_now(const struct space *s, struct space_counts *out);
 /* Call fn for each area in order with the lock held; stops when it returns false. */
 void space_for_each(struct space *s, bool (*fn)(const struct area *a, void *context), void *context);
 /*

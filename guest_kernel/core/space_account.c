@@ -127,3 +127,11 @@ void space_counts(struct space *s, struct space_counts *out)
     out->peak_resident = MAX(out->peak_resident, space_resident(out));
     mutex_unlock(&s->lock);
 }
+
+void space_counts_now(const struct space *s, struct space_counts *out)
+{
+    *out = (struct space_counts){.total = __atomic_load_n(&s->counts.total, __ATOMIC_RELAXED),
+                                 .tables = __atomic_load_n(&s->pages.tables, __ATOMIC_RELAXED)};
+    for (unsigned kind = 0; kind < ARRAY_SIZE(out->resident); kind++)
+        out->resident[kind] = __atomic_load_n(&s->counts.resident[kind], __ATOMIC_RELAXED);
+}

@@ -141,6 +141,7 @@ static int populate_batch(struct space *s, uint64_t *at, uint64_t end, enum popu
 long space_populate(struct space *s, uint64_t address, uint64_t length, enum populate how)
 {
     uint64_t at = address, end;
+    unsigned attempt = 0;
 
     if (!space_range(address, length, &end))
         return -ENOMEM;
@@ -150,7 +151,7 @@ long space_populate(struct space *s, uint64_t address, uint64_t length, enum pop
         int error = populate_batch(s, &at, end, how);
 
         space_unlock(s);
-        if (error == -ENOMEM && mapped && task_out_of_memory())
+        if (error == -ENOMEM && mapped && task_out_of_memory(attempt++))
             continue;
         if (error)
             return error;

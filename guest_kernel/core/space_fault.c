@@ -241,12 +241,12 @@ struct fault_result space_fault(struct space *s, uint64_t address, uint64_t erro
 {
     if (!s || address >= USER_END)
         return (struct fault_result){SIGSEGV, SEGV_MAPERR};
-    for (;;) {
+    for (unsigned attempt = 0;; attempt++) {
         mutex_lock(&s->lock);
         struct fault_result r = fault_locked(s, address, error);
 
         space_unlock(s);
-        if (likely(r.signal != SIGKILL) || !task_out_of_memory())
+        if (likely(r.signal != SIGKILL) || !task_out_of_memory(attempt))
             return r;
     }
 }

@@ -183,9 +183,9 @@ void task_call_left(struct pt_regs *regs)
         task_ops->call_left(regs);
 }
 
-bool task_out_of_memory(void)
+bool task_out_of_memory(unsigned attempt)
 {
-    return task_ops && task_ops->out_of_memory && task_ops->out_of_memory();
+    return task_ops && task_ops->out_of_memory && task_ops->out_of_memory(attempt);
 }
 
 uint64_t task_limit(unsigned resource)

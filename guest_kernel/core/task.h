@@ -210,10 +210,10 @@ struct task_ops {
     /* A synchronous fault of user mode: send the signal.  si_code, address and trap number as Linux has them. */
     void (*user_fault)(int signal, int si_code, uint64_t address, int trap, uint64_t error_code);
     /*
-     * The current task found no memory for a program's page: end a process, or wait for the end of one.  False: the
-     * current one is to end.
+     * The current task found no memory for a program's page, `attempt` times before: end a process and wait for what it
+     * frees.  False: the current one is to end.  No lock of a space is held, and no spinlock.
      */
-    bool (*out_of_memory)(void);
+    bool (*out_of_memory)(unsigned attempt);
     /* Soft limit RLIMIT_* of the current process; NULL: none.  core asks for AS, DATA, STACK, MEMLOCK. */
     uint64_t (*limit)(unsigned resource);
     void (*raise)(int signal); /* to the current task's process, as from itself */
@@ -223,7 +223,7 @@ void task_trace_calls(bool on);
 void task_set_ops(const struct task_ops *ops);
 /* What core uses of them; safe before task_set_ops(). */
 void task_user_fault(int signal, int si_code, uint64_t address, int trap, uint64_t error_code);
-bool task_out_of_memory(void); /* true: try again */
+bool task_out_of_memory(unsigned attempt); /* true: try again */
 void task_signal_work(struct pt_regs *regs);
 void task_raise(int signal);
 void task_switched(struct pt_regs *regs);
