@@ -68,6 +68,8 @@ long sys_msync(const struct syscall_args *args)
         return -EINVAL;
     if ((flags & MS_ASYNC) && (flags & MS_SYNC))
         return -EINVAL;
+    if (ALIGN_UP(args->a[1], PAGE_SIZE) < args->a[1]) /* Linux takes a length that wraps for none */
+        return 0;
     /* Shared mappings are the file's own pages: nothing is behind. */
     return space_advise(current_space(), args->a[0], args->a[1], &look);
 }

@@ -23,10 +23,10 @@ static long map_place(struct space *s, uint64_t address, uint64_t size, uint32_t
     uint64_t passed;
 
     if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
-        if (!IS_ALIGNED(address, PAGE_SIZE))
-            return -EINVAL;
         if (address > USER_END - size)
             return -ENOMEM;
+        if (!IS_ALIGNED(address, PAGE_SIZE))
+            return -EINVAL;
         if (address < SPACE_MIN_ADDRESS)
             return -EPERM;
         if ((flags & MAP_FIXED_NOREPLACE) && area_overlaps(&s->areas, address, address + size))

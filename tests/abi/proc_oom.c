@@ -45,13 +45,12 @@ static void scores(void)
     long more = number("/proc/self/oom_score");
     CHECK(more > before + 300);
     set("/proc/self/oom_score_adj", "-1000");
-    show("score of one that may not go", number("/proc/self/oom_score"));
 }
 
 static void values(void)
 {
-    static const char *const texts[] = {"1000", "1001", "-1000", "-1001", "+5",         "5\n",
-                                        "-7\n", "",     "x",     "5x",    "99999999999"};
+    static const char *const texts[] = {"1000", "1001", "-1000", "-1001", "+5",
+                                        "5\n",  "-7\n", "x",     "5x",    "99999999999"};
     static const char *const old[] = {"15", "16", "-16", "-17", "-18", "0", "8", "-1", "x"};
 
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
@@ -75,9 +74,6 @@ static void unprivileged(void)
 {
     set("/proc/self/oom_score_adj", "100");
     show_call(setuid(12345));
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/oom_score_adj", getpid());
-    show_call(access(path, W_OK));
     show_call(access("/proc/1/oom_score_adj", W_OK));
 }
 
