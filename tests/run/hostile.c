@@ -137,12 +137,13 @@ static int bomb(void)
             pause();
     }
     (void)!read(report[0], &byte, 1);
-    printf("refused: %s\n", byte == 'e' ? "as it should be" : "with another error");
     for (int round = 0; round < 1000 && (kill(-child, SIGKILL) == 0 || waitpid(-1, NULL, WNOHANG) > 0); round++) {
         while (waitpid(-1, NULL, WNOHANG) > 0)
             continue;
         usleep(WAIT_US);
     }
+    /* Only now, as a write may fail too while there is no memory. */
+    printf("refused: %s\n", byte == 'e' ? "as it should be" : "with another error");
     pid_t again = fork();
     if (again == 0)
         _exit(0);
