@@ -7,24 +7,47 @@
 
 #define USER_OFFSET(field) offsetof(struct user, field)
 
+#define MANY_ROUNDS 1000
+
 static volatile double fraction = 1.5;
+static volatile unsigned long *rounds; /* shared with the tracee: how often it has gone around */
 
 static void spin(void)
 {
     register double kept __asm__("xmm7") = fraction;
+    register volatile unsigned long *counter __asm__("rbx") = rounds;
 
-    __asm__ volatile("fldl %1; 1: pause; jmp 1b" : : "x"(kept), "m"(fraction));
+    __asm__ volatile("fldl %1; 1: incq (%2); pause; jmp 1b" : : "x"(kept), "m"(fraction), "r"(counter) : "memory");
 }
 
-/* Stopped in user mode, at the instruction that it repeats. */
+/* Let it go on until it has gone around often.  False: it stopped or ended before, and *status says how. */
+static bool goes_around(pid_t pid, int *status)
+{
+    unsigned long start = *rounds;
+
+    trace(PTRACE_CONT, pid, 0, 0);
+    while (*rounds - start < MANY_ROUNDS)
+        if (waitpid(pid, status, WNOHANG) == pid)
+            return false;
+    return true;
+}
+
+static void interrupt(pid_t pid)
+{
+    int status;
+
+    if (!goes_around(pid, &status))
+        show_status("spinning", status);
+    kill(pid, SIGUSR1);
+    waitpid(pid, NULL, 0);
+}
+
+/* Stopped in user mode, in the loop. */
 static pid_t spinning(void)
 {
     pid_t pid = tracee_start(spin);
 
-    trace(PTRACE_CONT, pid, 0, 0);
-    usleep(20000);
-    kill(pid, SIGUSR1);
-    waitpid(pid, NULL, 0);
+    interrupt(pid);
     return pid;
 }
 
@@ -95,14 +118,12 @@ static void hostile(const char *what, unsigned long offset, unsigned long value)
     siginfo_t info = {0};
 
     trace(PTRACE_POKEUSR, pid, offset, value);
-    trace(PTRACE_CONT, pid, 0, 0);
-    usleep(10000);
-    pid_t got = waitpid(pid, &status, WNOHANG);
+    bool goes_on = goes_around(pid, &status);
     printf("%s %lx: ", what, value);
-    if (got == pid && WIFSTOPPED(status) && trace(PTRACE_GETSIGINFO, pid, 0, DATA(&info)) == 0)
+    if (!goes_on && WIFSTOPPED(status) && trace(PTRACE_GETSIGINFO, pid, 0, DATA(&info)) == 0)
         printf("signal %d code %d address %s\n", info.si_signo, info.si_code, info.si_addr ? "some" : "none");
     else
-        printf("%s\n", got == pid ? "ended" : "goes on");
+        printf("%s\n", goes_on ? "goes on" : "ended");
     tracee_end(pid);
 }
 
@@ -162,10 +183,7 @@ static void register_sets(void)
     show("SETFPREGS", trace(PTRACE_SETFPREGS, pid, 0, DATA(&f)));
     f.mxcsr = 0xffffffff;
     show("SETFPREGS", trace(PTRACE_SETFPREGS, pid, 0, DATA(&f)) == -1 ? errno : 0);
-    trace(PTRACE_CONT, pid, 0, 0);
-    usleep(10000);
-    kill(pid, SIGUSR1);
-    waitpid(pid, NULL, 0);
+    interrupt(pid);
     trace(PTRACE_GETFPREGS, pid, 0, DATA(&f));
     printf("fcw %x mxcsr %x xmm7 %x\n", f.cwd, f.mxcsr, f.xmm_space[7 * 4 + 1]);
 
@@ -192,10 +210,7 @@ static void register_sets(void)
     register_set(pid, "XSTATE", PTRACE_SETREGSET, NT_X86_XSTATE, x, v.iov_len);
     trace(PTRACE_GETFPREGS, pid, 0, DATA(&f));
     printf("fcw %x mxcsr %x xmm7 %x\n", f.cwd, f.mxcsr, f.xmm_space[7 * 4 + 1]);
-    trace(PTRACE_CONT, pid, 0, 0);
-    usleep(10000);
-    kill(pid, SIGUSR1);
-    waitpid(pid, NULL, 0);
+    interrupt(pid);
     trace(PTRACE_GETFPREGS, pid, 0, DATA(&f));
     printf("fcw %x mxcsr %x xmm7 %x\n", f.cwd, f.mxcsr, f.xmm_space[7 * 4 + 1]);
     tracee_end(pid);
@@ -219,6 +234,7 @@ static void bases(void)
 
 int main(void)
 {
+    rounds = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     single_words();
     hostile_values();
     register_sets();

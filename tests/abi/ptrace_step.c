@@ -127,6 +127,11 @@ static void step_handler(void)
 static void step_fork_and_exec(void)
 {
     int status;
+    sigset_t child;
+
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &child, NULL); /* it may come before or in wait4 */
     pid_t pid = (pid_t)syscall(SYS_fork);
 
     if (!pid)
@@ -152,12 +157,8 @@ static void step_over_fork(void)
     }
     printf("stepped to wait4 %d\n", WIFSTOPPED(status) && steps < 100000);
     trace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACEEXEC);
-    for (int i = 0; i < 2; i++) {
-        trace(PTRACE_CONT, pid, 0, 0);
-        status = wait_show("then", pid);
-        if (status >> 16 == PTRACE_EVENT_EXEC)
-            break;
-    }
+    trace(PTRACE_CONT, pid, 0, 0);
+    wait_show("then", pid);
     show("step", step(pid, PTRACE_SINGLESTEP));
     show("step", step(pid, PTRACE_SINGLESTEP));
     tracee_end(pid);
