@@ -385,14 +385,17 @@ void signal_mask_set(signal_set mask)
     struct process *p = t->process;
     struct thread *other;
     uint64_t flags = spin_lock_irqsave(&p->signals.lock);
+    signal_set before = t->blocked;
 
     t->blocked = mask & ~SIGNALS_UNBLOCKABLE;
     signal_recalculate(t);
-    /* What this thread blocks now may be for another one. */
-    signal_set left = p->signals.pending.set & t->blocked;
-    TAILQ_FOREACH(other, &p->threads, link) {
-        if (other != t && (left & ~other->blocked))
-            signal_kick(other, false);
+    /* What this thread blocks from now on may be for another one. */
+    signal_set left = p->signals.pending.set & t->blocked & ~before;
+    if (unlikely(left)) {
+        TAILQ_FOREACH(other, &p->threads, link) {
+            if (other != t && (left & ~other->blocked))
+                signal_kick(other, false);
+        }
     }
     spin_unlock_irqrestore(&p->signals.lock, flags);
 }
