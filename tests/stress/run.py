@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Run tests/stress/'s programs, all at once and for a bounded time, in a sandbox with several CPUs.
 
-usage: run.py [--build DIR] [--guest-build DIR] [--cpus N] [--seconds N] [--machine qemu|bochs] [--linux] [NAME...]
+usage: run.py [--build DIR] [--guest-build DIR] [--cpus N] [--seconds N] [--machine qemu|bochs] [--memory SIZE] [--linux] [NAME...]
 
 Each program checks what it does; at the end each must have said that all was well.  --guest-build takes the guest kernel
-from another build folder (one with -Ddebug_checks=true).  `sched` keeps all CPUs busy, so it only runs if it is named.  --linux: on this machine's Linux instead, to test the tests.
+from another build folder (one with -Ddebug_checks=true).  Those that keep CPUs busy
+or take much memory only run if they are named: sched, threads, boost (not on Linux: it has real-time threads).  --linux: on this machine's Linux instead, to test the tests.
 """
 import argparse
 import os
@@ -14,7 +15,7 @@ import sys
 import tempfile
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-NAMES = ["files", "forks", "futexes", "memory", "pipes", "signals", "sockets"]
+NAMES = ["files", "forks", "futex_pi", "futexes", "memory", "pipes", "signals", "sockets"]
 SHELL = 'cd /stress; for n in "$@"; do (./$n $seconds; echo "$n: status $?") & done; wait'
 
 
@@ -35,6 +36,7 @@ def main():
     parser.add_argument("--cpus", default="4")
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--machine", default="qemu")
+    parser.add_argument("--memory", default="256M")
     parser.add_argument("--linux", action="store_true")
     parser.add_argument("names", nargs="*", default=NAMES)
     options = parser.parse_args()
@@ -48,7 +50,7 @@ def main():
             command = ["sh", "-c", script.replace("/stress", os.path.join(tree, "stress")), "sh"] + names
         else:
             command = [os.path.join(options.build, "trapline"), "run", "--machine", options.machine, "--cpus", options.cpus,
-                       "--timeout", str(limit), "--memory", "256M", "--root", tree]
+                       "--timeout", str(limit), "--memory", options.memory, "--root", tree]
             if options.guest_build:
                 command += ["--guest-kernel", os.path.join(options.guest_build, "guest_kernel.elf")]
             command += ["--", "/bin/busybox", "sh", "-c", script, "sh"] + names
