@@ -19,6 +19,7 @@
 #include "guest_kernel/core/debug.h"
 #include "guest_kernel/exec_image.h"
 #include "guest_kernel/exec_layout.h"
+#include "guest_kernel/futex.h"
 #include "guest_kernel/posix_timer.h"
 #include "guest_kernel/process.h"
 #include "guest_kernel/rseq.h"
@@ -273,6 +274,7 @@ static void commit(struct exec *e)
     struct task *task = me->task;
     struct process *p = me->process;
 
+    futex_thread_leaves(me, false);
     spin_lock(&process_tree_lock);
     struct file *old_exe = p->exe;
     p->exe = file_get(e->file);
@@ -301,11 +303,9 @@ static void commit(struct exec *e)
     signal_reset_on_exec(p);
     me->alt_stack = me->alt_stack_size = 0;
     me->alt_stack_flags = SS_DISABLE;
-    me->robust_list = 0;
     rseq_forget(me);
     debug_registers_forget(task);
     me->restart = NULL;
-    task->clear_tid = user(0);
     task_reset_fpu();
     task_reset_selectors(); /* which may change the bases */
     task_set_fs_base(0);

@@ -312,7 +312,7 @@ noreturn void thread_exit(uint32_t status)
         status = p->signals.exit_code; /* with what a core file adds */
     ptrace_event(PTRACE_EVENT_EXIT, status);
     capture_task_exit(status);
-    futex_thread_exits(t);
+    futex_thread_leaves(t, true);
     drop_resources(t->task);
     sem_undo_leave(t);
     leave(t, status);

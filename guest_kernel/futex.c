@@ -1,41 +1,17 @@
 /*
- * Futexes.  A waiter enters a hash bucket first and compares the user's word after that, so that whoever changes the
- * word and then wakes cannot be missed; the word is read without a lock, since the read may fault and sleep.  A futex
- * in shared memory is known by the mapped object and the offset in it, any other by its address space and address.
- *
- * Lock order: a bucket's lock is a leaf but for run queues; two buckets are locked in the order of their addresses.
+ * Futexes: waiting and waking (see futex_inner.h).  A futex in shared memory is known by the mapped object and the
+ * offset in it, any other by its address space and address.
  */
-#include "guest_kernel/futex.h"
-
 #include <asm/errno.h>
 #include <linux/futex.h>
-#include <linux/mman.h>
 
 #include "abi/syscalls.h"
 #include "guest_kernel/core/space.h"
+#include "guest_kernel/futex_inner.h"
+#include "guest_kernel/futex_pi_inner.h"
 #include "guest_kernel/time_convert.h"
 
-#define BUCKET_COUNT 64
-
-struct futex_key {
-    const struct space *space; /* NULL: in shared memory.  Only compared: a waiter's own task keeps it alive */
-    uint64_t device, inode;    /* of the shared object */
-    uint64_t at;               /* address, or offset in the object */
-};
-
-struct futex_waiter {
-    TAILQ_ENTRY(futex_waiter) link; /* bucket lock, as the next */
-    struct futex_key key;
-    struct futex_bucket *bucket; /* changes on requeue; atomic for waiter_leave() */
-    bool woken;                  /* atomic for the sleeper's look without the lock */
-    uint32_t bitset;
-    struct task *task;
-};
-
-struct futex_bucket {
-    struct spinlock lock;
-    TAILQ_HEAD(, futex_waiter) waiters;
-};
+#define BUCKET_COUNT 256
 
 static struct futex_bucket buckets[BUCKET_COUNT];
 
@@ -47,41 +23,16 @@ void futex_init(void)
     }
 }
 
-static struct futex_bucket *bucket_of(const struct futex_key *key)
+struct futex_bucket *futex_bucket_of(const struct futex_key *key)
 {
     uint64_t h = (uint64_t)key->space ^ key->inode << 12 ^ key->at;
 
     return &buckets[(h >> 2 ^ h >> 12 ^ h >> 21) % BUCKET_COUNT];
 }
 
-struct key_search {
-    struct futex_key *key;
-    uint64_t address;
-    bool found;
-};
-
-/* The area that holds the address: in shared memory the key becomes the object's. */
-static bool key_from_area(const struct area *a, void *context)
-{
-    struct key_search *search = context;
-
-    if (search->address >= a->end)
-        return true;
-    search->found = search->address >= a->start;
-    if (search->found && (a->flags & MAP_SHARED) && a->file) {
-        struct futex_key *key = search->key;
-        key->space = NULL;
-        key->at = a->file_offset + (search->address - a->start);
-        a->file->ops->identity(a->file, &key->device, &key->inode);
-    }
-    return false;
-}
-
-/* shared: the caller does not promise that no other process uses the futex. */
-static int key_make(struct futex_key *key, uint64_t address, bool shared)
+int futex_key_make(struct futex_key *key, uint64_t address, bool shared, bool write)
 {
     struct space *space = task_current()->space;
-    struct key_search search = {key, address, false};
 
     if (address % sizeof(uint32_t))
         return -EINVAL;
@@ -90,26 +41,82 @@ static int key_make(struct futex_key *key, uint64_t address, bool shared)
     *key = (struct futex_key){.space = space, .at = address};
     if (!shared)
         return 0;
-    space_for_each(space, key_from_area, &search);
-    return search.found ? 0 : -EFAULT;
+    int object = space_shared_place(space, address, write, &key->device, &key->inode, &key->at);
+    if (object > 0)
+        key->space = NULL;
+    return MIN(object, 0);
 }
 
-static bool key_equal(const struct futex_key *a, const struct futex_key *b)
+bool futex_key_equal(const struct futex_key *a, const struct futex_key *b)
 {
-    return a->space == b->space && a->device == b->device && a->inode == b->inode && a->at == b->at;
+    return a->at == b->at && a->space == b->space && a->device == b->device && a->inode == b->inode;
 }
 
-static void waiter_enter(struct futex_waiter *w)
+void futex_lock_both(struct futex_bucket *a, struct futex_bucket *b)
 {
-    struct futex_bucket *b = bucket_of(&w->key);
-
-    spin_lock(&b->lock);
-    w->bucket = b;
-    TAILQ_INSERT_TAIL(&b->waiters, w, link);
-    spin_unlock(&b->lock);
+    spin_lock(&MIN(a, b)->lock);
+    if (a != b)
+        spin_lock(&MAX(a, b)->lock);
 }
 
-static bool waiter_is_woken(const struct futex_waiter *w)
+void futex_unlock_both(struct futex_bucket *a, struct futex_bucket *b)
+{
+    spin_unlock(&a->lock);
+    if (a != b)
+        spin_unlock(&b->lock);
+}
+
+struct futex_waiter *futex_first(const struct futex_bucket *b, const struct futex_key *key)
+{
+    struct futex_waiter *w;
+
+    TAILQ_FOREACH(w, &b->waiters, link)
+    {
+        if (futex_key_equal(&w->key, key))
+            return w;
+    }
+    return NULL;
+}
+
+/* Urgent ones are woken first; most often nobody is. */
+void futex_insert(struct futex_bucket *b, struct futex_waiter *w)
+{
+    struct futex_waiter *other = NULL;
+
+    __atomic_store_n(&w->bucket, b, __ATOMIC_RELEASE);
+    if (unlikely(w->task->rank)) {
+        TAILQ_FOREACH(other, &b->waiters, link)
+        {
+            if (other->task->rank < w->task->rank)
+                break;
+        }
+    }
+    if (unlikely(other))
+        TAILQ_INSERT_BEFORE(other, w, link);
+    else
+        TAILQ_INSERT_TAIL(&b->waiters, w, link);
+}
+
+long futex_enter(struct futex_waiter *w, uint64_t address, uint32_t expected)
+{
+    struct futex_bucket *b = futex_bucket_of(&w->key);
+    uint32_t value;
+
+    for (;;) {
+        spin_lock(&b->lock);
+        int error = user_load32_now(&value, user(address));
+        bool right = !error && value == expected;
+        if (right)
+            futex_insert(b, w);
+        spin_unlock(&b->lock);
+        if (!error)
+            return right ? 0 : -EAGAIN;
+        if (user_touch32(user(address), false))
+            return -EFAULT;
+    }
+}
+
+bool futex_is_woken(const struct futex_waiter *w)
 {
     return __atomic_load_n(&w->woken, __ATOMIC_ACQUIRE);
 }
@@ -126,8 +133,8 @@ static struct futex_bucket *waiter_lock(struct futex_waiter *w)
     }
 }
 
-/* True if it was woken before it could leave.  Takes the lock in any case: a waker may still be looking at *w. */
-static bool waiter_leave(struct futex_waiter *w)
+/* Takes the lock in any case: a waker may still be looking at *w. */
+bool futex_leave(struct futex_waiter *w)
 {
     struct futex_bucket *b = waiter_lock(w);
     bool woken = w->woken;
@@ -138,34 +145,45 @@ static bool waiter_leave(struct futex_waiter *w)
     return woken;
 }
 
-/* The bucket's lock is held: the sleeper cannot be gone, since it takes the lock to leave. */
-static void waiter_wake(struct futex_bucket *b, struct futex_waiter *w)
+void futex_wake_one(struct futex_bucket *b, struct futex_waiter *w)
 {
     TAILQ_REMOVE(&b->waiters, w, link);
-    __atomic_store_n(&w->woken, true, __ATOMIC_RELEASE); /* pairs with the acquire in waiter_is_woken() */
-    task_wake(w->task);
+    __atomic_store_n(&w->woken, true, __ATOMIC_RELEASE); /* pairs with the acquire in futex_is_woken() */
+    task_wake(w->task);                                  /* it cannot be gone: to leave, it takes the lock */
+}
+
+long futex_wake_locked(struct futex_bucket *b, const struct futex_key *key, uint32_t count, uint32_t bitset)
+{
+    struct futex_waiter *w, *next;
+    long woken = 0;
+
+    TAILQ_FOREACH_SAFE(w, &b->waiters, link, next)
+    {
+        if (!futex_key_equal(&w->key, key))
+            continue;
+        if (w->goes)
+            return -EINVAL;
+        if (!(w->bitset & bitset))
+            continue;
+        futex_wake_one(b, w);
+        if (++woken >= (int32_t)count) /* a count of 0 wakes one, as on Linux: programs rely on it */
+            return woken;
+    }
+    return !woken && pi_lock_find(b, key) ? -EINVAL : woken;
 }
 
 long futex_wake(uint64_t address, bool shared, uint32_t count, uint32_t bitset)
 {
-    struct futex_waiter *w, *next;
     struct futex_key key;
-    long woken = 0;
-    int error = key_make(&key, address, shared);
+    int error = futex_key_make(&key, address, shared, false);
 
-    if (error)
-        return error;
     if (!bitset)
         return -EINVAL;
-    struct futex_bucket *b = bucket_of(&key);
+    if (error)
+        return error;
+    struct futex_bucket *b = futex_bucket_of(&key);
     spin_lock(&b->lock);
-    TAILQ_FOREACH_SAFE(w, &b->waiters, link, next) {
-        if (!key_equal(&w->key, &key) || !(w->bitset & bitset))
-            continue;
-        waiter_wake(b, w);
-        if (++woken >= (int32_t)count) /* a count of 0 wakes one, as on Linux: programs rely on it */
-            break;
-    }
+    long woken = futex_wake_locked(b, &key, count, bitset);
     spin_unlock(&b->lock);
     return woken;
 }
@@ -177,7 +195,7 @@ static long waiter_sleep(struct futex_waiter *w, uint64_t deadline_ns)
 
     for (;;) {
         task_sleep_prepare(true);
-        if (waiter_is_woken(w))
+        if (futex_is_woken(w))
             break;
         if (task_signal_pending()) {
             result = -ERESTARTSYS;
@@ -189,48 +207,41 @@ static long waiter_sleep(struct futex_waiter *w, uint64_t deadline_ns)
         }
     }
     task_sleep_cancel();
-    return waiter_leave(w) ? 0 : result;
+    return futex_leave(w) ? 0 : result;
 }
 
-static long futex_wait_until(uint64_t address, bool shared, uint32_t expected, uint64_t deadline_ns, uint32_t bitset)
+static long wait_until(uint64_t address, bool shared, uint32_t expected, uint64_t deadline_ns, uint32_t bitset)
 {
     struct futex_waiter w = {.bitset = bitset, .task = task_current()};
-    uint32_t value;
 
     if (!bitset)
         return -EINVAL;
-    int error = key_make(&w.key, address, shared);
-    if (error)
-        return error;
-    waiter_enter(&w);
-    error = get_user(value, user(address));
-    if (!error && value != expected)
-        error = -EAGAIN;
-    if (error)
-        return waiter_leave(&w) && error == -EAGAIN ? 0 : error;
-    return waiter_sleep(&w, deadline_ns);
+    long error = futex_key_make(&w.key, address, shared, false);
+    if (!error)
+        error = futex_enter(&w, address, expected);
+    return error ? error : waiter_sleep(&w, deadline_ns);
 }
 
-static long futex_wait_again(struct thread *t)
+static long wait_again(struct thread *t)
 {
     uint64_t deadline_ns = t->task->restart_deadline_ns;
-    long result = futex_wait_until(t->restart_args[0], t->restart_args[3], (uint32_t)t->restart_args[1], deadline_ns,
-                                   (uint32_t)t->restart_args[2]);
+    long result = wait_until(t->restart_args[0], t->restart_args[3], (uint32_t)t->restart_args[1], deadline_ns,
+                             (uint32_t)t->restart_args[2]);
 
     if (result != -ERESTARTSYS)
         return result;
-    t->restart = futex_wait_again;
+    t->restart = wait_again;
     return -ERESTART_RESTARTBLOCK;
 }
 
 static long futex_wait(uint64_t address, bool shared, uint32_t expected, uint64_t deadline_ns, uint32_t bitset)
 {
     struct thread *t = thread_current();
-    long result = futex_wait_until(address, shared, expected, deadline_ns, bitset);
+    long result = wait_until(address, shared, expected, deadline_ns, bitset);
 
     if (result != -ERESTARTSYS || deadline_ns == WAIT_FOREVER)
         return result;
-    t->restart = futex_wait_again;
+    t->restart = wait_again;
     t->restart_args[0] = address;
     t->restart_args[1] = expected;
     t->restart_args[2] = bitset;
@@ -239,93 +250,49 @@ static long futex_wait(uint64_t address, bool shared, uint32_t expected, uint64_
     return -ERESTART_RESTARTBLOCK;
 }
 
-static void lock_both(struct futex_bucket *a, struct futex_bucket *b)
+long futex_deadline(uint64_t address, bool relative, bool realtime, uint64_t *deadline_ns)
 {
-    spin_lock(&MIN(a, b)->lock);
-    if (a != b)
-        spin_lock(&MAX(a, b)->lock);
-}
-
-static void unlock_both(struct futex_bucket *a, struct futex_bucket *b)
-{
-    spin_unlock(&a->lock);
-    if (a != b)
-        spin_unlock(&b->lock);
-}
-
-static long requeue_locked(struct futex_bucket *from, const struct futex_key *key, uint32_t wake,
-                           struct futex_bucket *to, const struct futex_key *to_key, uint32_t move)
-{
-    struct futex_waiter *w, *next;
-    uint32_t woken = 0, moved = 0;
-
-    TAILQ_FOREACH_SAFE(w, &from->waiters, link, next) {
-        if (!key_equal(&w->key, key))
-            continue;
-        if (woken < wake) {
-            waiter_wake(from, w);
-            woken++;
-            continue;
-        }
-        if (moved >= move)
-            break;
-        w->key = *to_key;
-        TAILQ_REMOVE(&from->waiters, w, link);
-        TAILQ_INSERT_TAIL(&to->waiters, w, link);
-        __atomic_store_n(&w->bucket, to, __ATOMIC_RELEASE);
-        moved++;
-    }
-    return (long)woken + moved;
-}
-
-static long futex_requeue(const struct syscall_args *args, bool compare)
-{
-    uint64_t from_address = args->a[0], to_address = args->a[4];
-    bool shared = !(args->a[1] & FUTEX_PRIVATE_FLAG);
-    struct futex_key key, to_key;
-    uint32_t value;
-    int error = key_make(&key, from_address, shared);
-
-    if (!error)
-        error = key_make(&to_key, to_address, shared);
-    if (error)
-        return error;
-    if ((int32_t)args->a[2] < 0 || (int32_t)args->a[3] < 0)
-        return -EINVAL;
-    if (compare) {
-        if (get_user(value, user(from_address)))
-            return -EFAULT;
-        if (value != (uint32_t)args->a[5])
-            return -EAGAIN;
-    }
-    struct futex_bucket *from = bucket_of(&key), *to = bucket_of(&to_key);
-    lock_both(from, to);
-    long result = requeue_locked(from, &key, (uint32_t)args->a[2], to, &to_key, (uint32_t)args->a[3]);
-    unlock_both(from, to);
-    return result;
-}
-
-/* FUTEX_WAIT's timeout is relative, FUTEX_WAIT_BITSET's absolute, by the realtime clock if asked. */
-static long read_deadline(const struct syscall_args *args, uint64_t *deadline_ns)
-{
-    int op = (int)args->a[1];
     struct timespec timeout;
 
     *deadline_ns = WAIT_FOREVER;
-    if (!args->a[3])
+    if (!address)
         return 0;
-    if (get_user(timeout, user(args->a[3])))
+    if (get_user(timeout, user(address)))
         return -EFAULT;
     if (!timespec_is_valid(&timeout))
         return -EINVAL;
     uint64_t ns = timespec_to_ns(&timeout);
-    if ((op & FUTEX_CMD_MASK) == FUTEX_WAIT)
-        *deadline_ns = deadline_after(ns);
-    else if (op & FUTEX_CLOCK_REALTIME)
-        *deadline_ns = deadline_of_realtime(ns);
-    else
-        *deadline_ns = ns;
+    *deadline_ns = relative ? deadline_after(ns) : realtime ? deadline_of_realtime(ns) : ns;
     return 0;
+}
+
+static bool takes_realtime(int command)
+{
+    return command == FUTEX_WAIT_BITSET || command == FUTEX_WAIT_REQUEUE_PI || command == FUTEX_LOCK_PI2;
+}
+
+/* The rest: less common. */
+static long futex_other(const struct syscall_args *args, int command)
+{
+    switch (command) {
+    case FUTEX_REQUEUE:
+    case FUTEX_CMP_REQUEUE:
+        return futex_requeue(args);
+    case FUTEX_WAKE_OP:
+        return futex_wake_op(args);
+    case FUTEX_LOCK_PI:
+    case FUTEX_LOCK_PI2:
+    case FUTEX_TRYLOCK_PI:
+        return futex_lock_pi(args);
+    case FUTEX_UNLOCK_PI:
+        return futex_unlock_pi(args);
+    case FUTEX_WAIT_REQUEUE_PI:
+        return futex_wait_requeue_pi(args);
+    case FUTEX_CMP_REQUEUE_PI:
+        return futex_requeue_pi(args);
+    default:
+        return -ENOSYS;
+    }
 }
 
 long sys_futex(const struct syscall_args *args)
@@ -335,25 +302,21 @@ long sys_futex(const struct syscall_args *args)
     uint32_t value = (uint32_t)args->a[2], bitset = FUTEX_BITSET_MATCH_ANY;
     bool shared = !(op & FUTEX_PRIVATE_FLAG);
 
-    if ((op & FUTEX_CLOCK_REALTIME) && command != FUTEX_WAIT_BITSET)
+    if ((op & FUTEX_CLOCK_REALTIME) && !takes_realtime(command))
         return -ENOSYS;
     switch (command) {
     case FUTEX_WAIT_BITSET:
         bitset = (uint32_t)args->a[5];
         /* fall through */
     case FUTEX_WAIT: {
-        long error = read_deadline(args, &deadline_ns);
+        long error = futex_deadline(args->a[3], command == FUTEX_WAIT, op & FUTEX_CLOCK_REALTIME, &deadline_ns);
         return error ? error : futex_wait(address, shared, value, deadline_ns, bitset);
     }
     case FUTEX_WAKE_BITSET:
         return futex_wake(address, shared, value, (uint32_t)args->a[5]);
     case FUTEX_WAKE:
         return futex_wake(address, shared, value, bitset);
-    case FUTEX_REQUEUE:
-        return futex_requeue(args, false);
-    case FUTEX_CMP_REQUEUE:
-        return futex_requeue(args, true);
     default:
-        return -ENOSYS;
+        return futex_other(args, command);
     }
 }

@@ -17,6 +17,7 @@
 
 #include "guest_kernel/core/task.h"
 #include "guest_kernel/cpu_timer.h"
+#include "guest_kernel/futex_pi.h"
 #include "guest_kernel/ptrace.h"
 #include "guest_kernel/signal.h"
 
@@ -105,6 +106,7 @@ struct thread { /* task.upper */
     uint64_t alt_stack, alt_stack_size;  /* owner only, as all below */
     uint32_t alt_stack_flags;            /* SS_DISABLE, SS_AUTODISARM */
     uint64_t robust_list;                /* set_robust_list */
+    struct pi_thread pi;                 /* locks that others wait for; pi_guard (futex_pi.c) */
     uint64_t rseq;                       /* rseq(2): the registered area, 0: none */
     uint32_t rseq_signature;
     struct cpu_clock clock;              /* tree lock */

@@ -73,7 +73,11 @@ bool nice_is_allowed(const struct thread *t, int nice)
 
 int thread_set_scheduling(struct thread *t, const struct sched_setting *s, const struct sched_deadline *d)
 {
-    return task_set_scheduling(t->task, s, d);
+    int error = task_set_scheduling(t->task, s, d);
+
+    if (!error)
+        pi_urgency_changed(t);
+    return error;
 }
 
 /* 20 - nice, so that no result looks like an error; the C library turns it around. */

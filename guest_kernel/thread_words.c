@@ -7,21 +7,42 @@
 
 #include "abi/syscalls.h"
 #include "guest_kernel/futex.h"
+#include "guest_kernel/futex_pi.h"
 
 #define ROBUST_LIST_MAX 2048 /* entries followed at exit: the list is the program's, so it may be a circle */
 
-/* A lock that the dying thread holds: mark it, and wake one who waits (set_robust_list(2)). */
-static void robust_lock_died(uint64_t address, uint32_t tid)
+/*
+ * A lock that the dying thread holds: mark it, and wake one who waits (set_robust_list(2)).  pending: it was just
+ * taking or leaving it, and may have freed it without waking anybody.
+ */
+static void robust_lock_died(uint64_t address, uint32_t tid, bool inheriting, bool pending)
 {
-    uint32_t value;
+    uint32_t seen, expected;
 
-    if (address % sizeof(value) || get_user(value, user(address)) || (value & FUTEX_TID_MASK) != tid)
+    if (address % sizeof(seen))
         return;
-    uint32_t died = (value & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
-    if (put_user(user(address), died))
-        return;
-    if (value & FUTEX_WAITERS)
+    for (;;) {
+        if (user_touch32(user(address), true) || user_load32_now(&seen, user(address)))
+            return;
+        if (pending && !inheriting && !(seen & FUTEX_TID_MASK)) {
+            (void)futex_wake(address, true, 1, FUTEX_BITSET_MATCH_ANY);
+            return;
+        }
+        if ((seen & FUTEX_TID_MASK) != tid)
+            return;
+        expected = seen;
+        if (!user_compare_exchange32_now(user(address), &seen, (expected & FUTEX_WAITERS) | FUTEX_OWNER_DIED) &&
+            seen == expected)
+            break;
+    }
+    if (!inheriting && (seen & FUTEX_WAITERS)) /* else pi_thread_leaves() tells who waits */
         (void)futex_wake(address, true, 1, FUTEX_BITSET_MATCH_ANY);
+}
+
+/* Bit 0 of a list's pointer: the entry it points to is a priority-inheriting lock. */
+static void robust_entry_died(uint64_t entry, const struct robust_list_head *head, uint32_t tid, bool pending)
+{
+    robust_lock_died((entry & ~1UL) + (uint64_t)head->futex_offset, tid, entry & 1, pending);
 }
 
 static void robust_list_walk(struct thread *t)
@@ -31,30 +52,35 @@ static void robust_list_walk(struct thread *t)
 
     if (!t->robust_list || get_user(head, user(t->robust_list)))
         return;
-    uint64_t pending = (uint64_t)head.list_op_pending & ~1UL;
+    uint64_t pending = (uint64_t)head.list_op_pending;
     uint64_t entry = (uint64_t)head.list.next;
     for (unsigned i = 0; i < ROBUST_LIST_MAX && entry != t->robust_list; i++) {
-        uint64_t at = entry & ~1UL; /* bit 0: a priority-inheriting one */
-        bool more = !get_user(entry, user(at));
-        if (at != pending)
-            robust_lock_died(at + (uint64_t)head.futex_offset, tid);
+        uint64_t next = 0;
+        bool more = !get_user(next, user(entry & ~1UL));
+        if ((entry & ~1UL) != (pending & ~1UL))
+            robust_entry_died(entry, &head, tid, false);
         if (!more)
             return;
+        entry = next;
     }
     if (pending)
-        robust_lock_died(pending + (uint64_t)head.futex_offset, tid);
+        robust_entry_died(pending, &head, tid, true);
 }
 
-/* Nobody is left to see the word if the memory goes with this thread; clearing it would only copy a page. */
-void futex_thread_exits(struct thread *t)
+/* Nobody is left to see clear_tid's word if the memory goes with this thread; clearing it would only copy a page. */
+void futex_thread_leaves(struct thread *t, bool for_good)
 {
     bool watched = t->process->thread_count > 1 || t->process->shares_space;
     user_ptr word = t->task->clear_tid;
     uint32_t zero = 0;
 
-    robust_list_walk(t);
+    if (unlikely(t->robust_list))
+        robust_list_walk(t);
+    t->robust_list = 0;
+    pi_thread_leaves(t, for_good);
     if (watched && !user_is_null(word) && !put_user(word, zero))
         (void)futex_wake(word.address, true, 1, FUTEX_BITSET_MATCH_ANY);
+    t->task->clear_tid = user(0);
 }
 
 long sys_set_tid_address(const struct syscall_args *args)

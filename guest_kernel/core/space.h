@@ -148,6 +148,13 @@ size_t space_access(struct space *s, uint64_t address, void *buffer, size_t n, u
 /* The page that all reads of untouched anonymous memory share.  References on it are not counted. */
 struct page *zero_page_get(void);
 
+/*
+ * What a futex word there is known by: 1: an object that others may map too, with the offset in it; 0: this space and the
+ * address; -EFAULT: nothing is mapped, or not what may be written if `write`.
+ */
+int space_shared_place(struct space *s, uint64_t address, bool write, uint64_t *device, uint64_t *inode,
+                       uint64_t *offset) must_check;
+
 void space_counts(struct space *s, struct space_counts *out);
 /* Without the lock, so as they were a moment ago: for what may not sleep. */
 void space_counts_now(const struct space *s, struct space_counts *out);

@@ -127,6 +127,24 @@ bool space_dump_page(struct space *s, uint64_t va, void *page)
     return touched;
 }
 
+int space_shared_place(struct space *s, uint64_t address, bool write, uint64_t *device, uint64_t *inode,
+                       uint64_t *offset)
+{
+    mutex_lock(&s->lock);
+    struct area *a = area_at(&s->areas, address);
+    bool shared = a && (a->flags & MAP_SHARED) && a->file;
+    int result = shared;
+
+    if (!a || !is_accessible(a, 0) || (!(a->prot & PROT_WRITE) && (write || !a->file)))
+        result = -EFAULT; /* a word that nobody can change is nothing to wait for, unless a file has it */
+    if (result > 0) {
+        *offset = a->file_offset + (address - a->start);
+        a->file->ops->identity(a->file, device, inode);
+    }
+    space_unlock(s);
+    return result;
+}
+
 void space_for_each(struct space *s, bool (*fn)(const struct area *a, void *context), void *context)
 {
     struct area *a;

@@ -13,6 +13,8 @@
 size_t user_copy_bytes(void *dst, const void *src, size_t n);
 size_t user_zero_bytes(void *dst, size_t n);
 long user_string_bytes(char *dst, const char *src, size_t n);
+long user_compare_exchange(void *at, uint32_t *expected, uint32_t desired);
+long user_load(const void *at);
 
 /* How many of the n bytes at p may be user memory at all. */
 static size_t range_limit(user_ptr p, size_t n)
@@ -115,6 +117,48 @@ int copy_struct_from_user(void *dst, size_t known, user_ptr src, size_t size)
                 return -E2BIG;
     }
     return 0;
+}
+
+/* A fault with interrupts off is not repaired (trap.c). */
+int user_load32_now(uint32_t *value, user_ptr src)
+{
+    uint64_t flags = rflags_read();
+
+    if (range_limit(src, sizeof(*value)) < sizeof(*value))
+        return -EFAULT;
+    irq_disable();
+    long word = user_load((const void *)src.address);
+
+    if (flags & RFLAGS_IF)
+        irq_enable();
+    *value = (uint32_t)word;
+    return word < 0 ? -EFAULT : 0;
+}
+
+int user_compare_exchange32_now(user_ptr dst, uint32_t *expected, uint32_t desired)
+{
+    uint64_t flags = rflags_read();
+
+    if (range_limit(dst, sizeof(*expected)) < sizeof(*expected))
+        return -EFAULT;
+    irq_disable();
+    long fault = user_compare_exchange((void *)dst.address, expected, desired);
+
+    if (flags & RFLAGS_IF)
+        irq_enable();
+    return fault ? -EFAULT : 0;
+}
+
+int user_touch32(user_ptr p, bool write)
+{
+    uint32_t zero = 0;
+
+    if (range_limit(p, sizeof(zero)) < sizeof(zero))
+        return -EFAULT;
+    /* A word of 0 is replaced by 0: a write that changes nothing. */
+    long fault = write ? user_compare_exchange((void *)p.address, &zero, 0) : user_load((const void *)p.address);
+
+    return fault < 0 ? -EFAULT : 0;
 }
 
 void iter_init_user(struct io_iter *it, user_ptr base, size_t length)

@@ -59,6 +59,16 @@ int copy_struct_from_user(void *dst, size_t known, user_ptr src, size_t size) mu
 #define put_user(dst, value) copy_to_user((dst), &(value), sizeof(value))
 
 /*
+ * Words that programs and the kernel change together (futexes): each access is atomic, none is shown in the trace.  Those
+ * that end in _now do not sleep and may be used with spinlocks held: a page that is not there is -EFAULT, and
+ * user_touch32() without locks brings it in, writable if wanted.
+ */
+int user_load32_now(uint32_t *value, user_ptr src) must_check;
+/* Stores `desired` if *expected is there; *expected becomes what was there. */
+int user_compare_exchange32_now(user_ptr dst, uint32_t *expected, uint32_t desired) must_check;
+int user_touch32(user_ptr p, bool write) must_check; /* 0 or -EFAULT */
+
+/*
  * A scatter list for read and write: user memory (the door above) or kernel memory (execve, cpio, sockets).
  * Advances as it is used.
  */

@@ -100,6 +100,31 @@ user_string_bytes:
     FIXUP 2b, 4b
     FIXUP 5b, 4b
 
+    /* long user_compare_exchange(void *at, uint32_t *expected, uint32_t desired): 0: *expected is what was there; -1: fault */
+    .globl user_compare_exchange
+user_compare_exchange:
+    USER_OPEN
+    mov (%rsi), %eax
+1:  lock cmpxchg %edx, (%rdi)
+    mov %eax, (%rsi)
+    xor %eax, %eax
+2:  USER_CLOSE
+    ret
+3:  mov $-1, %rax
+    jmp 2b
+    FIXUP 1b, 3b
+
+    /* long user_load(const void *at): the 32-bit word, -1: fault */
+    .globl user_load
+user_load:
+    USER_OPEN
+1:  mov (%rdi), %eax
+2:  USER_CLOSE
+    ret
+3:  mov $-1, %rax
+    jmp 2b
+    FIXUP 1b, 3b
+
     /*
      * int user_xsave(void *dst), ...: the vector state straight to and from user memory; 0, or -1 when that faults or
      * holds what the CPU refuses.

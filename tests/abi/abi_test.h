@@ -110,6 +110,24 @@ static inline void show_child(const char *what, void (*body)(void))
     fflush(stdout);
 }
 
+/* Until a child, which goes to sleep in one place only, is there. */
+static inline void wait_asleep(pid_t pid)
+{
+    char path[32], text[128] = "";
+
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    for (;;) {
+        int fd = open(path, O_RDONLY);
+        ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
+        close(fd);
+        text[n > 0 ? n : 0] = '\0';
+        char *end = strrchr(text, ')');
+        if (!end || end[2] == 'S')
+            return;
+        usleep(1000);
+    }
+}
+
 /* A page that ends where memory does: what is returned is the first address without access. */
 static inline char *page_edge(void)
 {
