@@ -20,6 +20,8 @@
 #define INSIST_COUNT 3
 #define INSIST_NS 2000000000LL
 #define INPUT_PIECE 65536u
+#define GATHER_NS 1000000 /* as long as a hundred calls take */
+#define GATHER_BYTES 4096
 #define TRACE_PAUSE_MS 100 /* of a terminal, where somebody waits */
 #define TRACE_PAUSE_FILE_MS 2000
 
@@ -147,6 +149,18 @@ static void take_input(struct session *s)
         bytes_append(&s->input, buffer, (size_t)n);
 }
 
+/*
+ * Bochs hands over each byte of its port by itself.  A trace that nobody at a terminal waits for is let come together for a
+ * moment, rather than woken for at every line.
+ */
+static void let_gather(const struct session *s, ssize_t got)
+{
+    static const struct timespec moment = {.tv_nsec = GATHER_NS};
+
+    if (s->options->trace && !s->options->tty && got < GATHER_BYTES)
+        nanosleep(&moment, NULL);
+}
+
 static void take_emulator_output(struct session *s)
 {
     uint8_t buffer[65536];
@@ -159,6 +173,8 @@ static void take_emulator_output(struct session *s)
             frame_reader_feed(&s->frames, buffer, (size_t)n);
         else
             s->frames.sink.noise(s, buffer, (size_t)n);
+        if (!s->finished)
+            let_gather(s, n);
         return;
     }
     close(s->machine->output);

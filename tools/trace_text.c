@@ -71,16 +71,55 @@ static size_t stamp(const struct trace_show *s, uint64_t tsc, char *to, size_t s
     return n + (size_t)snprintf(to + n, size - n, " ");
 }
 
+/* Decimal, with as many `filler` in front as make it `width` characters.  Every line has some of these. */
+static size_t number_put(char *to, uint64_t value, unsigned width, char filler)
+{
+    char digits[20];
+    unsigned n = 0, used = 0;
+
+    do
+        digits[n++] = (char)('0' + value % 10);
+    while (value /= 10);
+    while (used + n < width)
+        to[used++] = filler;
+    while (n)
+        to[used++] = digits[--n];
+    return used;
+}
+
+static size_t words_put(char *to, const char *words)
+{
+    size_t n = strlen(words);
+
+    memcpy(to, words, n);
+    return n;
+}
+
+/* Whose line it is: in a file always, left-aligned in a column of its own. */
+static size_t task_put(const struct text_writer *w, uint32_t tid, char *to)
+{
+    const struct trace_options *o = w->show->options;
+    size_t n = 0;
+
+    if (o->always_pid || w->show->sink.is_file) {
+        n = number_put(to, tid, 1, '0');
+        do
+            to[n++] = ' ';
+        while (n < 6);
+    } else if (o->label_all || trace_tasks_alive(w->show->tasks) > 1) {
+        n = words_put(to, "[pid ");
+        n += number_put(to + n, tid, 5, ' ');
+        n += words_put(to + n, "] ");
+    }
+    return n;
+}
+
 /* What stands before a line: task, times, number, address, as far as they are asked for. */
 static size_t leader(struct text_writer *w, uint32_t tid, uint64_t tsc, const struct trace_call *call, char *to)
 {
     const struct trace_options *o = w->show->options;
-    size_t n = 0, size = LEADER_MAX;
+    size_t n = task_put(w, tid, to), size = LEADER_MAX;
 
-    if (o->always_pid || w->show->sink.is_file)
-        n += (size_t)snprintf(to, size, "%-5u ", tid);
-    else if (o->label_all || trace_tasks_alive(w->show->tasks) > 1)
-        n += (size_t)snprintf(to, size, "[pid %5u] ", tid);
     if (o->stamp)
         n += stamp(w->show, tsc, to + n, size - n);
     if (o->relative) {
@@ -227,19 +266,25 @@ static void text_entry(void *writer, struct trace_call *call)
     call->context = t;
 }
 
-static size_t duration(const struct text_writer *w, const struct trace_call *call, char *to, size_t size)
+/* At most 40 bytes with the NUL. */
+static size_t duration(const struct text_writer *w, const struct trace_call *call, char *to)
 {
     const struct trace_options *o = w->show->options;
-    int64_t ns = trace_interval_ns(&w->show->clock, call->tsc, call->end_tsc);
+    int64_t ns = MAX(trace_interval_ns(&w->show->clock, call->tsc, call->end_tsc), (int64_t)0);
     static const int64_t units[] = {1000000000, 1000000, 1000, 1};
     unsigned digits = o->duration_digits;
 
     if (!o->durations || !call->returned || !w->show->clock.hz)
         return 0;
-    if (digits == 0)
-        return (size_t)snprintf(to, size, " <%lld>", (long long)(ns / 1000000000));
-    return (size_t)snprintf(to, size, " <%lld.%0*lld>", (long long)(ns / 1000000000), (int)digits,
-                            (long long)(ns % 1000000000 / units[digits / 3]));
+    size_t n = words_put(to, " <");
+    n += number_put(to + n, (uint64_t)ns / 1000000000, 1, '0');
+    if (digits) {
+        to[n++] = '.';
+        n += number_put(to + n, (uint64_t)(ns % 1000000000 / units[digits / 3]), digits, '0');
+    }
+    to[n++] = '>';
+    to[n] = '\0';
+    return n;
 }
 
 /* Spaces up to the column of results: at least one. */
@@ -265,7 +310,7 @@ static size_t call_line(const struct text_writer *w, const struct trace_call *ca
     size_t rest = x->size - MIN(x->size, x->arguments + 1);
     memcpy(to + n, from + x->arguments + 1, rest);
     n += rest;
-    return n + duration(w, call, to + n, 64);
+    return n + duration(w, call, to + n);
 }
 
 static bool is_dumped(bool all, const int *fds, size_t count, int fd)
@@ -442,7 +487,7 @@ static size_t machine_text(const struct text_writer *w, const struct trace_machi
 
     n += trace_machine_text(b, to + n, size - n - 80);
     if (b->ticks)
-        n += duration(w, &as_call, to + n, 64);
+        n += duration(w, &as_call, to + n);
     return n + (size_t)snprintf(to + n, size - n, " %%%%%%");
 }
 
