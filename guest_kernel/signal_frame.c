@@ -99,6 +99,7 @@ bool signal_frame_push(struct pt_regs *regs, const struct sigaction *action, con
     if (copy_to_user(user(at), &frame, size))
         return false;
 
+    task_reset_fpu(); /* a handler starts as a program does, whatever rounding or flags it came upon */
     alt_stack_disarm(t);
     regs->rdi = info->si_signo;
     regs->rsi = at + offsetof(struct signal_frame, info);

@@ -46,6 +46,37 @@ static void show_vector_state(void)
     show("xmm15 kept", !memcmp(in, out15, 16));
 }
 
+static uint32_t handler_mxcsr;
+static uint16_t handler_control;
+static uint64_t handler_xmm7[2];
+
+static void on_fresh(int signal)
+{
+    __asm__ volatile("stmxcsr %0; fnstcw %1; movdqu %%xmm7, %2" : "=m"(handler_mxcsr), "=m"(handler_control), "=m"(handler_xmm7));
+}
+
+/* A handler starts with the initial state, and what was before is there again after it. */
+static void show_fresh_state(void)
+{
+    uint32_t mxcsr = 0x7f80, mxcsr_after; /* rounds towards zero */
+    uint16_t control = 0xc7f, control_after;
+    uint64_t in[2] = {0x1122334455667788, 0x99aabbccddeeff00};
+    pid_t pid = getpid();
+
+    signal(SIGUSR1, on_fresh);
+    __asm__ volatile("ldmxcsr %3; fldcw %4; movdqu %5, %%xmm7\n\t"
+                     "syscall\n\t"
+                     "stmxcsr %0; fnstcw %1"
+                     : "=m"(mxcsr_after), "=m"(control_after), "+D"(pid)
+                     : "m"(mxcsr), "m"(control), "m"(in), "a"(SYS_kill), "S"(SIGUSR1)
+                     : "rcx", "r11", "xmm7", "memory");
+    printf("in the handler: mxcsr %x control %x xmm7 %lx\n", handler_mxcsr, handler_control, (unsigned long)handler_xmm7[0]);
+    printf("after it: mxcsr %x control %x\n", mxcsr_after, control_after);
+    mxcsr = 0x1f80;
+    control = 0x37f;
+    __asm__ volatile("ldmxcsr %0; fldcw %1" : : "m"(mxcsr), "m"(control));
+}
+
 static void on_red_zone(int signal)
 {
     volatile char filler[2048];
@@ -228,6 +259,7 @@ static void show_edited_frame(void)
 int main(void)
 {
     show_vector_state();
+    show_fresh_state();
     show_red_zone();
     show_faults();
     show_alternate_stack();
