@@ -1,9 +1,8 @@
 /*
- * Odds and ends of a process: arch_prctl(2), personality(2), membarrier(2).
+ * Odds and ends of a process: arch_prctl(2), personality(2).
  */
 #include <asm/errno.h>
 #include <asm/prctl.h>
-#include <linux/membarrier.h>
 #include <linux/personality.h>
 
 #include "abi/syscalls.h"
@@ -45,18 +44,4 @@ long sys_personality(const struct syscall_args *args)
     if (wanted != UINT32_MAX)
         p->personality = wanted;
     return (long)old;
-}
-
-long sys_membarrier(const struct syscall_args *args)
-{
-    int command = (int)args->a[0];
-
-    if ((uint32_t)args->a[1])
-        return -EINVAL;
-    if (command == MEMBARRIER_CMD_QUERY)
-        return MEMBARRIER_CMD_GLOBAL;
-    if (command != MEMBARRIER_CMD_GLOBAL)
-        return -EINVAL;
-    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* one CPU: with the switches of tasks this orders all threads */
-    return 0;
 }

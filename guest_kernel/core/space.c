@@ -114,6 +114,16 @@ bool space_get_live(struct space *s)
     return refs;
 }
 
+uint64_t space_cpus(const struct space *s)
+{
+    return __atomic_load_n(&s->cpus, __ATOMIC_SEQ_CST);
+}
+
+uint32_t *space_barriers(struct space *s)
+{
+    return &s->barriers;
+}
+
 struct space_layout *space_layout(struct space *s)
 {
     return &s->layout;
@@ -423,6 +433,7 @@ struct space *space_clone(struct space *s)
     mutex_lock(&s->lock);
     child->layout = s->layout;
     child->no_large = s->no_large;
+    child->barriers = __atomic_load_n(&s->barriers, __ATOMIC_RELAXED);
     child->search_top = s->search_top;
     child->search_passed = s->search_passed;
     for (a = area_from(&s->areas, 0); a && ok; a = area_next(a))

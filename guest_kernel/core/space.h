@@ -125,6 +125,8 @@ struct space_layout {
     uint64_t mmap_top; /* mmap searches downwards from here */
 };
 struct space_layout *space_layout(struct space *s);
+uint64_t space_cpus(const struct space *s);  /* a mask of those that have it loaded, or had a moment ago */
+uint32_t *space_barriers(struct space *s);   /* membarrier(2): what was registered; atomic, kept by fork */
 long space_name_area(struct space *s, uint64_t address, const char *static_name);
 
 /* Read or write another space's memory (/proc/PID/cmdline, execve's new stack): bytes done. */

@@ -32,6 +32,7 @@ struct space {
     uint64_t search_top;      /* where mmap looks first: above it all gaps below mmap_top are at most search_passed long */
     uint64_t search_passed;
     uint32_t new_flags;       /* mlockall(MCL_FUTURE): of areas to come */
+    uint32_t barriers;        /* atomic, not under the lock: registrations of membarrier(2) */
     bool no_large;            /* prctl(PR_SET_THP_DISABLE) */
     struct space_layout layout;
 };
