@@ -13,7 +13,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from strace_compare import join_resumed, mask, number_processes  # noqa: E402
+from strace_compare import join_resumed, mask, number_processes, split_asynchronous  # noqa: E402
 
 
 def by_process(lines):
@@ -26,7 +26,8 @@ def by_process(lines):
         # The first execve was entered before strace or we looked; then all are alike.
         while process and not process[0].startswith("brk(") and not process[0].startswith("execve(") and process is processes[0]:
             process.pop(0)
-    return processes
+    # These are two runs: when a child's end is told among the other lines is a matter of time.
+    return [calls + sorted(signals) for calls, signals in map(split_asynchronous, processes)]
 
 
 def run(command, out, directory):
