@@ -45,6 +45,17 @@ static uint32_t wanted_boost(const struct thread *t)
     return boost;
 }
 
+/* The most urgent waiter is told that the lock is nobody's. */
+static void call_heir(struct pi_lock *l)
+{
+    struct pi_waiter *w = first_waiter(l);
+
+    if (l->owner || !w)
+        return;
+    __atomic_store_n(&w->inherits, true, __ATOMIC_RELEASE);
+    task_wake(w->thread->task);
+}
+
 /* What t owns, or who waits for it, has changed; so may the urgency of all that it waits for in turn. */
 static void propagate(struct thread *t)
 {
@@ -59,6 +70,7 @@ static void propagate(struct thread *t)
         w->urgency = urgency;
         RB_INSERT(pi_tree, &w->lock->waiters, w);
         t = w->lock->owner;
+        call_heir(w->lock); /* if there is none, it may be another now */
     }
 }
 
@@ -81,17 +93,6 @@ static void set_owner(struct pi_lock *l, struct thread *t)
         LIST_INSERT_HEAD(&t->pi.owned, l, owned);
     propagate(old);
     propagate(t);
-}
-
-/* The most urgent waiter is told that the lock is nobody's. */
-static void call_heir(struct pi_lock *l)
-{
-    struct pi_waiter *w = first_waiter(l);
-
-    if (l->owner || !w)
-        return;
-    __atomic_store_n(&w->inherits, true, __ATOMIC_RELEASE);
-    task_wake(w->thread->task);
 }
 
 static void remove_waiter(struct pi_waiter *w)
@@ -129,11 +130,13 @@ struct pi_lock *pi_lock_find(const struct futex_bucket *b, const struct futex_ke
 
 void pi_lock_drop(struct pi_lock *l)
 {
-    if (!RB_EMPTY(&l->waiters))
-        return;
-    spin_lock(&pi_guard);
-    set_owner(l, NULL);
+    spin_lock(&pi_guard); /* a waiter whose urgency changes is not in the tree for a moment */
+    bool waited_for = !RB_EMPTY(&l->waiters);
+    if (!waited_for)
+        set_owner(l, NULL);
     spin_unlock(&pi_guard);
+    if (waited_for)
+        return;
     LIST_REMOVE(l, by_key);
     mem_free(l);
 }

@@ -39,6 +39,8 @@ static long move_waiters(struct move *m, struct pi_lock **l, struct thread *owne
             return error;
         TAILQ_REMOVE(&m->b->waiters, w, link);
         __atomic_store_n(&w->woken, true, __ATOMIC_RELEASE); /* off the list, and still asleep */
+        if (pi_is_called(w->pi)) /* the lock was nobody's: it was woken before it could see that it has moved */
+            task_wake(w->task);
         moved++;
     }
     return moved;
