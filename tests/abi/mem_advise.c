@@ -3,12 +3,12 @@
  * holds afterwards; private memory as huge pages among it, which must not be noticed.  MADV_REMOVE of a mapping that
  * only might be written is refused by 6.1 and not by younger kernels: it is not asked.
  */
-#include <setjmp.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/uio.h>
 
 #include "tests/abi/abi_test.h"
+#include "tests/abi/touch.h"
 
 #define PAGE 4096UL
 #define HUGE (2UL << 20)
@@ -44,26 +44,6 @@ static long sum(const char *p, size_t n)
     for (size_t i = 0; i < n; i++)
         total += p[i];
     return total;
-}
-
-static sigjmp_buf jump;
-
-static void on_fault(int sig, siginfo_t *info, void *context)
-{
-    siglongjmp(jump, sig << 8 | info->si_code);
-}
-
-static int touch(volatile char *p, bool write)
-{
-    int got = sigsetjmp(jump, 1);
-
-    if (!got) {
-        if (write)
-            *p = 1;
-        else
-            (void)*p;
-    }
-    return got;
 }
 
 static void show_refusals(void)

@@ -4,12 +4,12 @@
  */
 #include <fcntl.h>
 #include <semaphore.h>
-#include <setjmp.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
 #include "tests/abi/abi_test.h"
+#include "tests/abi/touch.h"
 
 #define PAGE 4096UL
 #define RW   (PROT_READ | PROT_WRITE)
@@ -30,26 +30,6 @@
 static int memfd(const char *name, unsigned flags)
 {
     return (int)syscall(SYS_memfd_create, name, flags);
-}
-
-static sigjmp_buf jump;
-
-static void on_fault(int sig, siginfo_t *info, void *context)
-{
-    siglongjmp(jump, sig << 8 | info->si_code);
-}
-
-static int touch(volatile char *p, bool write)
-{
-    int got = sigsetjmp(jump, 1);
-
-    if (!got) {
-        if (write)
-            *p = 1;
-        else
-            (void)*p;
-    }
-    return got;
 }
 
 static void show_refusals(void)

@@ -53,7 +53,7 @@ static void attempt_in_child(const struct fault_case *c, unsigned n)
 {
     alarm(SECONDS_MAX);
     control = open("/proc/fail-nth", O_RDWR); /* a file that parents do not share */
-    if (chdir("/tmp/work") || (c->prepare && c->prepare()))
+    if (chdir("/tmp/faults") || (c->prepare && c->prepare()))
         _exit(EXIT_FAILED);
     arm(n);
     errno = 0;
@@ -76,7 +76,7 @@ static int attempt(const struct fault_case *c, unsigned n, bool *fired)
 {
     int status = 0;
 
-    mkdir("/tmp/work", 0777);
+    mkdir("/tmp/faults", 0777);
     fflush(stdout);
     pid_t pid = fork();
     if (pid == 0) {
@@ -90,9 +90,9 @@ static int attempt(const struct fault_case *c, unsigned n, bool *fired)
     kill(-pid, SIGKILL);
     while (waitpid(-1, NULL, WNOHANG) > 0)
         continue;
-    while (!umount2("/tmp/work/on", MNT_DETACH)) /* not gone with the process */
+    while (!umount2("/tmp/faults/on", MNT_DETACH)) /* not gone with the process */
         continue;
-    remove_tree("/tmp/work");
+    remove_tree("/tmp/faults");
     return status;
 }
 
