@@ -196,8 +196,7 @@ static void block_close(struct ept *e, struct ept_block *b)
     b->base = NULL;
 }
 
-/* For the region that begins at gpa, where nothing is yet.  Without memory for a block its pages will come one by one.
- */
+/* For the region that begins at gpa, where nothing is yet.  Without memory for one its pages will come one by one. */
 static void block_open(struct ept *e, uint64_t gpa)
 {
     struct ept_block *b = &e->blocks[e->next_block];
@@ -243,12 +242,25 @@ static void block_promote(struct ept *e, struct ept_block *b)
     e->last_index = ~0ULL;
 }
 
-/* Put a zeroed page behind gpa's entry, which has none.  The last of a block makes the entry one that counts no more.
- */
+/* A zeroed page.  What the blocks hold in advance is let go before there is none. */
+static char *page_fresh(struct ept *e)
+{
+    char *page = page_alloc_zero();
+
+    for (unsigned i = 0; i < EPT_BLOCKS && !page; i++) {
+        if (!e->blocks[i].base)
+            continue;
+        block_close(e, &e->blocks[i]);
+        page = page_alloc_zero();
+    }
+    return page;
+}
+
+/* Put a zeroed page behind gpa's entry, which has none.  The last of a block makes the entry count no more. */
 static bool entry_back(struct ept *e, uint64_t gpa, uint64_t *entry)
 {
     struct ept_block *b = block_find(e, gpa);
-    char *page = b ? memset(b->base + (gpa & REGION_MASK & ~(PAGE_SIZE - 1)), 0, PAGE_SIZE) : page_alloc_zero();
+    char *page = b ? memset(b->base + (gpa & REGION_MASK & ~(PAGE_SIZE - 1)), 0, PAGE_SIZE) : page_fresh(e);
 
     if (!page)
         return false;

@@ -238,8 +238,10 @@ static bool loads(const struct sandbox *b, const char *member)
     return strcmp(b->spec.kernel, member) == 0 || (b->spec.initrd && strcmp(b->spec.initrd, member) == 0);
 }
 
-/* Whose root archive another sandbox loads too, or who will be made again, gets a copy of it: else it is mapped, to be
- * written. */
+/*
+ * Whose root archive another sandbox loads too, or who will be made again, gets a copy of it: else it is mapped, to be
+ * written.
+ */
 static void initrds_share(void)
 {
     for (unsigned i = 0; i < count; i++) {

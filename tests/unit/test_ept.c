@@ -16,7 +16,7 @@
 
 #define ARENA_SIZE (64UL << 20)
 
-static long pages_out, fail_after = -1;
+static long pages_out, fail_after = -1, pages_most = 1L << 30;
 static char *arena;
 static size_t arena_used;
 
@@ -25,7 +25,7 @@ void *page_alloc(unsigned order)
 {
     size_t size = PAGE_SIZE << order;
 
-    if (fail_after == 0)
+    if (fail_after == 0 || pages_out + (1L << order) > pages_most)
         return NULL;
     fail_after -= fail_after > 0;
     arena_used = ALIGN_UP(arena_used, size);
@@ -177,6 +177,28 @@ static void unfinished_blocks_are_given_back(void **state)
     assert_int_equal(pages_out, 0);
 }
 
+/* What is held in advance does not make a sandbox run out of memory. */
+static void blocks_give_way_to_pages(void **state)
+{
+    struct ept e;
+
+    assert_int_equal(ept_create(&e, true), 0);
+    fill(&e, REGION, 16);
+    assert_non_null(ept_touch(&e, 0));
+    pages_most = pages_out;
+    for (uint64_t page = 1; page < 400; page++)
+        assert_non_null(ept_touch(&e, page * PAGE_SIZE));
+    assert_non_null(ept_lookup(&e, REGION + 15 * PAGE_SIZE));
+    assert_null(ept_lookup(&e, REGION + 16 * PAGE_SIZE));
+    for (uint64_t page = 400; page < 512; page++)
+        if (!ept_touch(&e, page * PAGE_SIZE))
+            break;
+    assert_true(pages_out <= pages_most);
+    pages_most = 1L << 30;
+    ept_destroy(&e);
+    assert_int_equal(pages_out, 0);
+}
+
 /* A page that is somebody else's lies in the way. */
 static void foreign_pages_stay(void **state)
 {
@@ -232,7 +254,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(touched_pages_are_zero_and_stay),     cmocka_unit_test(mapped_pages_belong_to_others),
         cmocka_unit_test(runs_stop_where_something_is),        cmocka_unit_test(dense_regions_become_one_entry),
-        cmocka_unit_test(unfinished_blocks_are_given_back),    cmocka_unit_test(foreign_pages_stay),
+        cmocka_unit_test(unfinished_blocks_are_given_back),    cmocka_unit_test(blocks_give_way_to_pages), cmocka_unit_test(foreign_pages_stay),
         cmocka_unit_test(the_pointer_says_what_the_cpu_needs), cmocka_unit_test(every_allocation_may_fail),
     };
 
