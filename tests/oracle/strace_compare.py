@@ -100,7 +100,7 @@ def mask(text, numbers):
     text = re.sub(r"cmsg_data={tv_sec=[^}]*}", "cmsg_data=T", text)
     text = re.sub(r"(left {tv_sec=\d+, tv_nsec=)\d+", r"\1N", text)
     text = re.sub(r'(sun_path=@")[0-9a-f]{5}"', r'\1AUTO"', text)  # a name that bind(2) chose
-    text = re.sub(r"si_[us]time=\d+", "si_time=T", text)
+    text = re.sub(r"si_[us]time=\d+(?: /\* [\d.]+ s \*/)?", "si_time=T", text)
     text = re.sub(r"^sysinfo\({.*}\)", "sysinfo(MACHINE)", text)
     def number(match):
         return match.group(1) + "P" + str(numbers.get(match.group(2), "?"))
