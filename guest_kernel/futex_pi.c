@@ -141,18 +141,25 @@ void pi_lock_drop(struct pi_lock *l)
     mem_free(l);
 }
 
-struct pi_lock *pi_lock_create(struct futex_bucket *b, const struct futex_key *key, struct thread *owner)
+long pi_lock_create(struct futex_bucket *b, const struct futex_key *key, struct thread *owner, struct pi_lock **out)
 {
     struct pi_lock *l = mem_alloc_zero(sizeof(*l));
 
     if (!l)
-        return NULL;
+        return -ENOMEM;
+    spin_lock(&pi_guard);
+    bool left = owner->pi.left; /* nobody would ever take this lock from it */
+    if (!left)
+        set_owner(l, owner);
+    spin_unlock(&pi_guard);
+    if (left) {
+        mem_free(l);
+        return -ESRCH;
+    }
     l->key = *key;
     LIST_INSERT_HEAD(&b->pi_locks, l, by_key);
-    spin_lock(&pi_guard);
-    set_owner(l, owner);
-    spin_unlock(&pi_guard);
-    return l;
+    *out = l;
+    return 0;
 }
 
 /* 0: the word became `desired`; -EAGAIN: it was changed meanwhile; -EFAULT. */
@@ -188,10 +195,7 @@ static long lock_of_owner(struct futex_bucket *b, const struct futex_key *key, u
     if (error)
         return error;
     struct thread *owner = thread_lookup((int32_t)(value & FUTEX_TID_MASK));
-    if (!owner || __atomic_load_n(&owner->pi.left, __ATOMIC_RELAXED))
-        return -ESRCH; /* or it ended a moment ago: then it has changed the word */
-    *out = pi_lock_create(b, key, owner);
-    return *out ? 0 : -ENOMEM;
+    return owner ? pi_lock_create(b, key, owner, out) : -ESRCH;
 }
 
 long pi_acquire(struct futex_bucket *b, const struct futex_key *key, uint64_t address, struct thread *t, bool will_wait,
@@ -216,7 +220,7 @@ long pi_acquire(struct futex_bucket *b, const struct futex_key *key, uint64_t ad
         return error ? error : 1;
     }
     long result = lock_of_owner(b, key, address, value, out);
-    uint32_t now;
+    uint32_t now; /* an owner that ended a moment ago has changed the word */
     if (result == -ESRCH && !user_load32_now(&now, user(address)) && now != (value | FUTEX_WAITERS))
         return -EAGAIN;
     return result;

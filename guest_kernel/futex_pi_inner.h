@@ -18,8 +18,9 @@ struct pi_lock {
 };
 
 struct pi_lock *pi_lock_find(const struct futex_bucket *b, const struct futex_key *key);
-/* With the bucket's lock held, before its first waiter.  NULL: no memory. */
-struct pi_lock *pi_lock_create(struct futex_bucket *b, const struct futex_key *key, struct thread *owner) must_check;
+/* With the tree lock and the bucket's lock held, before its first waiter.  0, -ENOMEM, -ESRCH: the owner is ending. */
+long pi_lock_create(struct futex_bucket *b, const struct futex_key *key, struct thread *owner,
+                    struct pi_lock **out) must_check;
 /*
  * For thread t, with the tree lock and the bucket's lock held.  1: t has the lock, the word says so; 0: *out, which is
  * somebody else's, or gets its first waiter now (else: pi_lock_drop()); -EFAULT: user_touch32(), then again; -EAGAIN:

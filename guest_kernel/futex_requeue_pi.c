@@ -31,8 +31,8 @@ static long move_waiters(struct move *m, struct pi_lock **l, struct thread *owne
             continue;
         if (!w->goes || !futex_key_equal(w->goes, &m->key2))
             error = -EINVAL;
-        if (!error && !*l && !(*l = pi_lock_create(m->b2, &m->key2, owner)))
-            error = -ENOMEM;
+        if (!error && !*l)
+            error = pi_lock_create(m->b2, &m->key2, owner, l);
         if (!error)
             error = pi_block(*l, w->pi, thread_of(w->task));
         if (error)

@@ -16,12 +16,19 @@ static pthread_mutex_t locks[LOCKS];
 static unsigned long counts[LOCKS], deaths; /* each under its lock; deaths: under the first */
 static _Atomic unsigned long added[LOCKS];
 
+/* The error is for the message. */
+static void good(int error)
+{
+    errno = error;
+    must(!error);
+}
+
 static void own(pthread_mutex_t *m, int error)
 {
     if (error == EOWNERDEAD)
-        must(pthread_mutex_consistent(m) == 0);
+        good(pthread_mutex_consistent(m));
     else
-        must(error == 0);
+        good(error);
 }
 
 static void add(unsigned n)
@@ -47,10 +54,10 @@ static void chain(unsigned a, unsigned b)
     if (error != ETIMEDOUT) {
         own(&locks[b], error);
         add(b);
-        must(pthread_mutex_unlock(&locks[b]) == 0);
+        good(pthread_mutex_unlock(&locks[b]));
     }
     add(a);
-    must(pthread_mutex_unlock(&locks[a]) == 0);
+    good(pthread_mutex_unlock(&locks[a]));
 }
 
 static void *work(void *argument)
@@ -65,7 +72,7 @@ static void *work(void *argument)
         }
         own(&locks[n], pthread_mutex_lock(&locks[n]));
         add(n);
-        must(pthread_mutex_unlock(&locks[n]) == 0);
+        good(pthread_mutex_unlock(&locks[n]));
     }
     return NULL;
 }
