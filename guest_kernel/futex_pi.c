@@ -269,7 +269,8 @@ static long word_inherit(uint64_t address)
     return 0;
 }
 
-/* With the bucket's lock held: 0: it has the lock; -EAGAIN: it goes on waiting; -EFAULT; `result`: it has left. */
+/* With the bucket's lock held: 0: it has the lock; 1: it goes on waiting; -EFAULT; `result` (any errno): it has left.
+ */
 static long wait_ends(uint64_t address, struct pi_waiter *w, long result)
 {
     struct pi_lock *l = w->lock;
@@ -293,7 +294,7 @@ static long wait_ends(uint64_t address, struct pi_waiter *w, long result)
     spin_unlock(&pi_guard);
     if (!w->lock)
         pi_lock_drop(l);
-    return takes ? fault : result ? result : -EAGAIN;
+    return takes ? fault : result ? result : 1;
 }
 
 /* A lock whose word cannot be written any more is left to others. */
@@ -342,7 +343,7 @@ long pi_wait(struct futex_bucket *b, uint64_t address, struct pi_waiter *w, uint
         }
         task_sleep_cancel();
         result = leave(b, address, w, result);
-        if (result != -EAGAIN)
+        if (result <= 0)
             return result;
     }
 }

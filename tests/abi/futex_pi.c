@@ -293,6 +293,36 @@ static void show_requeue(void)
     show_word("the lock", mutex);
 }
 
+static void nothing(int signal)
+{
+    (void)signal;
+}
+
+static void *waits_for_ever(void *argument)
+{
+    (void)argument;
+    return (void *)(futex(&condition, FUTEX_WAIT_REQUEUE_PI | PRIVATE, 0, NULL, &mutex, 0) ? (long)errno : 0);
+}
+
+/* A signal for one that was moved already: the call is not begun again, as the word may be another by now. */
+static void show_signal_after_move(void)
+{
+    struct sigaction action = {.sa_handler = nothing};
+    pthread_t t;
+    void *result;
+
+    sigaction(SIGUSR1, &action, NULL);
+    futex(&mutex, FUTEX_LOCK_PI | PRIVATE, 0, NULL, NULL, 0);
+    pthread_create(&t, NULL, waits_for_ever, NULL);
+    while (futex(&condition, FUTEX_CMP_REQUEUE_PI | PRIVATE, 1, (void *)0, &mutex, 0) != 1)
+        usleep(1000);
+    pthread_kill(t, SIGUSR1);
+    pthread_join(t, &result);
+    show("a signal after the move", (long)result);
+    show_call(futex(&mutex, FUTEX_UNLOCK_PI | PRIVATE, 0, NULL, NULL, 0));
+    show_word("the lock", mutex);
+}
+
 /* --- by the C library --- */
 
 static pthread_mutex_t robust;
@@ -329,6 +359,7 @@ int main(void)
     show_mixed();
     show_circle();
     show_requeue();
+    show_signal_after_move();
     show_library();
     return 0;
 }
