@@ -8,6 +8,7 @@
  * after a program and grows when it is run again is said in its output: such a line is a leak.
  * --room: with two pages of environment, for programs that map over the highest page of the stack, trusting in a
  * random address.
+ * --bare: a NAME is a program and its arguments, with a space between; without --bare all programs get the same ones.
  */
 #include <dirent.h>
 #include <ftw.h>
@@ -19,11 +20,13 @@
 #define SECONDS_MAX    60
 #define POLL_MS        2
 #define ROOM           8192
+#define ARGUMENTS_MAX  16
 #define SETTLE_MS      3000 /* for what ends by itself: orphans, work that the kernel puts off */
 #define SETTLE_STEP_MS 20
 #define AGAIN          3 /* a leak grows each time; what is kept for next time does so once */
 
 static char room[ROOM] = "LAST=1";
+static bool bare;
 
 static int compare(const void *a, const void *b)
 {
@@ -66,9 +69,8 @@ static void finish(pid_t pid, bool silent)
 
 static pid_t start(const char *folder, char *name, const char *where, bool silent)
 {
-    char path[512];
+    char path[512], *argv[ARGUMENTS_MAX] = {name, "one", "", "three words here", NULL};
 
-    snprintf(path, sizeof path, "%s/%s", folder, name);
     pid_t pid = fork();
     if (pid)
         return pid;
@@ -77,7 +79,9 @@ static pid_t start(const char *folder, char *name, const char *where, bool silen
         _exit(126);
     umask(022);
     setpgid(0, 0);
-    char *argv[] = {name, "one", "", "three words here", NULL};
+    for (int n = 0; bare && n < ARGUMENTS_MAX - 1; n++)
+        argv[n] = strsep(&name, " ");
+    snprintf(path, sizeof path, "%s/%s", folder, argv[0]);
     char *envp[] = {"PATH=/bin", "EMPTY=", room, NULL};
     execve(path, argv, envp);
     _exit(127);
@@ -153,6 +157,7 @@ int main(int argc, char **argv)
 
     for (; first < argc && argv[first][0] == '-'; first++) {
         counted = counted || strcmp(argv[first], "--count") == 0;
+        bare = bare || strcmp(argv[first], "--bare") == 0;
         if (strcmp(argv[first], "--room") == 0)
             memset(room + strlen(room), '1', sizeof room - 1 - strlen(room));
     }
