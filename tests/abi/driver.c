@@ -99,7 +99,7 @@ static void run(const char *folder, char *name, bool silent)
 {
     char where[512];
 
-    snprintf(where, sizeof where, "/tmp/%s.dir", name);
+    snprintf(where, sizeof where, "/tmp/%.*s.dir", (int)strcspn(name, " "), name);
     pid_t pid = start(folder, name, where, silent);
     if (pid < 0)
         printf("-- cannot run: errno %d\n", errno);

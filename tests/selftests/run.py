@@ -1,18 +1,21 @@
 #!/usr/bin/env python3
-"""Run Linux's own selftests of x86, timers, the vDSO, pidfds and more on this machine's Linux and in sandboxes.
+"""Run Linux's own selftests of x86, futexes, rseq, timers, pidfds and more on this machine's Linux and in sandboxes.
 
 usage: run.py [--build DIR] [--on WHERE[,WHERE...]] [--all] [--linux] [--show] [NAME...]
 
 They come from Debian's package linux-source-6.1 (fetched by apt-get into sources/linux-selftests/ once) and are built
-as their Makefile does, but static.  All programs of one place run in one boot, by tests/abi/driver.c.  A program passes
-when it exits with 0 and says [FAIL] nowhere.  pass.list names those that must pass in every place but those that a line excepts; known.list those that
-do not, each with its reason: they only run with --all or by name, since some of them hang.  Exit status: 0 all of
-pass.list pass, 1 some do not, 77 the sources cannot be had here.
+as their Makefile does, but static (those of rseq dynamic: they ask the loader for glibc's area).  All programs of one
+place run in one boot, by tests/abi/driver.c.  A program passes when it exits with 0 and says [FAIL] nowhere.
+A line of a list: a program with its arguments, then after two spaces or more what is to be said of it.  pass.list names
+those that must pass in every place but those that a line excepts; known.list those that do not or cannot be judged by a
+machine that does other work, each with its reason: they only run with --all or by name, since some of them hang.
+Exit status: 0 all of pass.list pass, 1 some do not, 77 the sources cannot be had here.
 """
 import argparse
 import glob
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -24,30 +27,39 @@ TOP = os.path.dirname(os.path.dirname(HERE))
 SOURCES = os.path.join(TOP, "sources", "linux-selftests")
 PACKAGE = "linux-source-6.1"
 # As few as the programs need.
-WANTED = ("arch/x86/include/asm/desc_defs.h", "tools/testing/selftests/kselftest.h",
-          "tools/testing/selftests/kselftest_harness.h", "tools/testing/selftests/breakpoints",
-          "tools/testing/selftests/memfd", "tools/testing/selftests/pidfd", "tools/testing/selftests/ptrace",
-          "tools/testing/selftests/sigaltstack", "tools/testing/selftests/splice", "tools/testing/selftests/timers",
-          "tools/testing/selftests/vDSO", "tools/testing/selftests/clone3/clone3_selftests.h",
-          "tools/testing/selftests/net/af_unix", "tools/testing/selftests/x86")
+SELFTESTS = "tools/testing/selftests"
 # Where programs are that are not in x86.
-FOLDERS = {"breakpoint_test": "breakpoints", "get_syscall_info": "ptrace", "peeksiginfo": "ptrace", "vmaccess": "ptrace",
-           "sas": "sigaltstack", "memfd_test": "memfd", "test_unix_oob": "net/af_unix"}
-for name in ("posix_timers", "nanosleep", "nsleep-lat", "set-timer-lat", "inconsistency-check", "raw_skew", "threadtest",
-             "valid-adjtimex", "adjtick", "change_skew", "skew_consistency", "clocksource-switch", "freq-step", "leap-a-day",
-             "leapcrash", "set-tai", "set-2038", "set-tz", "alarmtimer-suspend", "mqueue-lat", "rtcpie"):
-    FOLDERS[name] = "timers"
-for name in ("vdso_test_abi", "vdso_test_clock_getres", "vdso_test_correctness", "vdso_test_getcpu",
-             "vdso_test_gettimeofday"):
-    FOLDERS[name] = "vDSO"
-for name in ("pidfd_test", "pidfd_fdinfo_test", "pidfd_open_test", "pidfd_poll_test", "pidfd_wait", "pidfd_getfd_test",
-             "pidfd_setns_test"):
-    FOLDERS[name] = "pidfd"
+PROGRAMS = {
+    "breakpoints": "breakpoint_test",
+    "clone3": "clone3 clone3_clear_sighand clone3_set_tid",
+    "futex/functional": "futex_requeue futex_requeue_pi futex_requeue_pi_mismatched_ops futex_requeue_pi_signal_restart futex_wait"
+                        " futex_wait_private_mapped_file futex_wait_timeout futex_wait_uninitialized_heap futex_wait_wouldblock futex_waitv",
+    "ipc": "msgque",
+    "membarrier": "membarrier_test_multi_thread membarrier_test_single_thread",
+    "memfd": "memfd_test",
+    "net/af_unix": "test_unix_oob",
+    "pidfd": "pidfd_test pidfd_fdinfo_test pidfd_open_test pidfd_poll_test pidfd_wait pidfd_getfd_test pidfd_setns_test",
+    "ptrace": "get_syscall_info peeksiginfo vmaccess",
+    "rseq": "basic_test basic_percpu_ops_test param_test",
+    "sigaltstack": "sas",
+    "splice": "default_file_splice_read splice_read",
+    "timers": "posix_timers nanosleep nsleep-lat set-timer-lat inconsistency-check raw_skew threadtest valid-adjtimex adjtick"
+              " change_skew skew_consistency clocksource-switch freq-step leap-a-day leapcrash set-tai set-2038 set-tz"
+              " alarmtimer-suspend mqueue-lat rtcpie",
+    "vDSO": "vdso_test_abi vdso_test_clock_getres vdso_test_correctness vdso_test_getcpu vdso_test_gettimeofday",
+}
+FOLDERS = {name: folder for folder, names in PROGRAMS.items() for name in names.split()}
+WANTED = ["arch/x86/include/asm/desc_defs.h", "tools/include/linux"] + [
+    f"{SELFTESTS}/{name}" for name in ["kselftest.h", "kselftest_harness.h", "futex/include", "x86"] + list(PROGRAMS)]
 # They set the clock or its time zone: never run on this machine's Linux.
 SANDBOX_ONLY = {"set-tz", "set-2038", "set-tai", "leap-a-day", "leapcrash", "adjtick", "change_skew", "freq-step",
                 "skew_consistency", "valid-adjtimex", "clocksource-switch"}
 AGAIN_MAX = 3 # programs that fail are run once more, if there are no more: some measure time, which a busy machine upsets
-FLAGS = ["-static", "-O2", "-g", "-std=gnu99", "-pthread", "-no-pie", "-w"]
+FLAGS = ["-O2", "-g", "-std=gnu99", "-pthread", "-w", "-I../include", "-I../..", "-D_GNU_SOURCE="]
+STATIC = ["-static", "-no-pie"]
+RSEQ = ["rseq.c", "-I.", "-I../../../include"]
+DYNAMIC = {"basic_test": RSEQ, "basic_percpu_ops_test": RSEQ, "param_test": RSEQ}
+LIBRARIES = ("/lib64/ld-linux-x86-64.so.2", "/lib/x86_64-linux-gnu/libc.so.6")
 EXTRA = {"sysret_ss_attrs": ["thunks.S"], "check_initial_reg_state": ["-Wl,-ereal_start"],
          "memfd_test": ["common.c", "-D_FILE_OFFSET_BITS=64"], "vdso_test_abi": ["parse_vdso.c"],
          "vdso_test_getcpu": ["parse_vdso.c"], "vdso_test_gettimeofday": ["parse_vdso.c"]}
@@ -64,10 +76,10 @@ abi = module(os.path.join(TOP, "tests", "abi", "run.py"))
 
 
 def read_list(name):
-    """{program: what the line says after it}"""
+    """{program and its arguments: what the line says after it}"""
     with open(os.path.join(HERE, name), encoding="ascii") as f:
-        lines = [line.split(maxsplit=1) for line in f if line.strip() and not line.startswith("#")]
-    return {words[0]: words[1].strip() if len(words) > 1 else "" for words in lines}
+        lines = [re.split(r"\s{2,}", line.strip(), maxsplit=1) for line in f if line.strip() and not line.startswith("#")]
+    return {words[0]: words[1] if len(words) > 1 else "" for words in lines}
 
 
 def fetch():
@@ -88,10 +100,9 @@ def fetch():
 
 
 def compile_program(name, target):
-    folder = os.path.join(SOURCES, "tools", "testing", "selftests")
-    folder = os.path.join(folder, FOLDERS.get(name, "x86"))
-    subprocess.run(["gcc"] + FLAGS + ["-o", target, name + ".c"] + EXTRA.get(name, []), cwd=folder, check=True,
-                   stderr=subprocess.DEVNULL)
+    folder = os.path.join(SOURCES, SELFTESTS, FOLDERS.get(name, "x86"))
+    how = DYNAMIC.get(name) or STATIC + EXTRA.get(name, [])
+    subprocess.run(["gcc"] + FLAGS + ["-o", target, name + ".c"] + how, cwd=folder, check=True, stderr=subprocess.DEVNULL)
 
 
 def pack(build, directory, names):
@@ -101,11 +112,14 @@ def pack(build, directory, names):
         os.makedirs(os.path.join(tree, folder))
     os.makedirs(objects, exist_ok=True)
     os.chmod(os.path.join(tree, "tmp"), 0o1777)
-    for name in names:
+    for name in sorted({name.split()[0] for name in names}):
         target = os.path.join(objects, name)
         if not os.path.exists(target):
             compile_program(name, target)
         shutil.copy(target, os.path.join(tree, "tests", name))
+    for path in LIBRARIES:
+        os.makedirs(os.path.dirname(tree + path), exist_ok=True)
+        shutil.copy(path, tree + path)
     shutil.copy(os.path.join(build, "tests", "abi", "driver"), os.path.join(tree, "driver"))
     return tree
 
@@ -155,9 +169,9 @@ def main():
         for place in (["linux"] if options.linux else []) + options.on.split(","):
             started = time.time()
             if place == "linux":
-                output = abi.run_linux(tree, ["--room"] + [name for name in names if name not in SANDBOX_ONLY])
+                output = abi.run_linux(tree, ["--room", "--bare"] + [name for name in names if name.split()[0] not in SANDBOX_ONLY])
             else:
-                output = abi.run_sandbox(options.build, tree, place, ["--room"] + names, [])[0]
+                output = abi.run_sandbox(options.build, tree, place, ["--room", "--bare"] + names, [])[0]
             if options.show:
                 print(output)
             not_here = {name: text for name, text in must.items() if text.startswith(f"(not on {place}:")}
@@ -165,7 +179,7 @@ def main():
             again = [name for name in names if name not in known | not_here and not passed(results.get(name, []))]
             if place != "linux" and 0 < len(again) <= AGAIN_MAX:
                 print(f"     {place}: once more: {', '.join(again)}")
-                results.update(abi.split(abi.run_sandbox(options.build, tree, place, ["--room"] + again, [])[0]))
+                results.update(abi.split(abi.run_sandbox(options.build, tree, place, ["--room", "--bare"] + again, [])[0]))
             counts = judge(place, results, names, known | not_here)
             if place != "linux":
                 good, bad = good + counts[0], bad + counts[1]
