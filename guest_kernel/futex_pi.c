@@ -172,6 +172,14 @@ static long word_change(uint64_t address, uint32_t expected, uint32_t desired)
     return seen == expected ? 0 : -EAGAIN;
 }
 
+/* By an owner that has ended since. */
+static bool word_changed(uint64_t address, uint32_t seen)
+{
+    uint32_t now;
+
+    return !user_load32_now(&now, user(address)) && now != seen;
+}
+
 /* Does the word say what the kernel knows?  Programs may have written anything. */
 static bool word_agrees(const struct pi_lock *l, uint32_t value)
 {
@@ -212,18 +220,17 @@ long pi_acquire(struct futex_bucket *b, const struct futex_key *key, uint64_t ad
     if (futex_first(b, key))
         return -EINVAL;
     *out = pi_lock_find(b, key);
-    if (*out)
-        return word_agrees(*out, value) ? 0 : -EINVAL;
+    if (*out && word_agrees(*out, value))
+        return 0;
+    if (*out) /* an owner that ends changes the word, then what the kernel knows, without the bucket's lock */
+        return word_changed(address, value) ? -EAGAIN : -EINVAL;
     if (!(value & FUTEX_TID_MASK)) {
         uint32_t mine = tid | (value & FUTEX_OWNER_DIED) | (will_wait ? FUTEX_WAITERS : 0);
         long error = word_change(address, value, mine);
         return error ? error : 1;
     }
     long result = lock_of_owner(b, key, address, value, out);
-    uint32_t now; /* an owner that ended a moment ago has changed the word */
-    if (result == -ESRCH && !user_load32_now(&now, user(address)) && now != (value | FUTEX_WAITERS))
-        return -EAGAIN;
-    return result;
+    return result == -ESRCH && word_changed(address, value | FUTEX_WAITERS) ? -EAGAIN : result;
 }
 
 long pi_block(struct pi_lock *l, struct pi_waiter *w, struct thread *t)
