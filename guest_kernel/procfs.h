@@ -20,11 +20,20 @@ int procfs_show_stat(int pid, struct text *t);
 int procfs_show_status(int pid, struct text *t);
 int procfs_show_statm(int pid, struct text *t);
 int procfs_show_limits(int pid, struct text *t);
+/* procfs_maps.c, procfs_pagemap.c */
+extern const struct file_ops procfs_maps_ops, procfs_smaps_ops, procfs_smaps_rollup_ops, procfs_pagemap_ops;
 /* procfs_memory.c */
-int procfs_show_maps(int pid, struct text *t);
 int procfs_show_cmdline(int pid, struct text *t);
 int procfs_show_environ(int pid, struct text *t);
 int procfs_show_auxv(int pid, struct text *t);
+bool procfs_is_gone(int pid); /* not even a zombie is left */
+/*
+ * The address space of the process that an entry belongs to, for the entry's whole life: execve leaves it behind, and
+ * without its users it is empty.  Held (space_hold), NULL: a zombie has none.  0, -EACCES: the current task may not look
+ * into the process (ptrace(2)), -ESRCH.
+ */
+int procfs_hold_space(const struct file *f, struct space **out) must_check;
+long procfs_seek_endless(struct file *f, int64_t offset, int whence); /* lseek in a file that has no end to count from */
 /* procfs_trace.c */
 extern const struct file_ops procfs_mem_ops;
 int procfs_show_syscall(int pid, struct text *t);

@@ -1,71 +1,44 @@
 /*
- * /proc/PID/maps, cmdline, environ and auxv: what is read out of a process's address space.
+ * /proc/PID/cmdline, environ and auxv: what is read out of a process's address space; and what files that show the space
+ * itself have in common.
  */
 #include <asm/errno.h>
-#include <linux/mman.h>
+#include <linux/fs.h>
 
-#include "fs/inode.h"
+#include "fs/file.h"
 #include "guest_kernel/core/alloc.h"
 #include "guest_kernel/core/space.h"
 #include "guest_kernel/process.h"
 #include "guest_kernel/procfs.h"
 #include "lib/string.h"
 
-#define NAME_COLUMN 73u         /* where Linux starts the name of an area */
 #define STRINGS_MAX KiB(128)    /* of arguments or environment that are shown */
 
-struct maps_state {
-    struct text *text;
-    char *path; /* FS_PATH_MAX */
-};
-
-static const char *area_name(const struct area *a, char *path)
+bool procfs_is_gone(int pid)
 {
-    if (a->name)
-        return a->name;
-    if (!a->file)
-        return "";
-    int n = a->file->ops->path ? a->file->ops->path(a->file, path, FS_PATH_MAX) : -ENOENT;
-    return n > 0 ? path : "";
+    struct process_info info;
+
+    return process_info(pid, &info);
 }
 
-static bool show_area(const struct area *a, void *context)
+int procfs_hold_space(const struct file *f, struct space **out)
 {
-    struct maps_state *s = context;
-    struct text *t = s->text;
-    uint64_t device = 0, inode = 0;
-    size_t line = t->used;
+    int pid = procfs_file_pid(f);
+    long error = process_check_access(pid, true);
 
-    if (a->file && a->file->ops->identity)
-        a->file->ops->identity(a->file, &device, &inode);
-    text_printf(t, "%08llx-%08llx %c%c%c%c %08llx %02x:%02x %llu ", (unsigned long long)a->start,
-                (unsigned long long)a->end, a->prot & PROT_READ ? 'r' : '-', a->prot & PROT_WRITE ? 'w' : '-',
-                a->prot & PROT_EXEC ? 'x' : '-', a->flags & MAP_SHARED ? 's' : 'p',
-                (unsigned long long)(a->file ? a->file_offset : 0), device_major(device), device_minor(device),
-                (unsigned long long)inode);
-    const char *name = area_name(a, s->path);
-    size_t used = t->used - line;
-    if (*name)
-        text_printf(t, "%*s%s", used < NAME_COLUMN ? (int)(NAME_COLUMN - used) : 0, "", name);
-    text_printf(t, "\n");
-    return !t->failed;
+    *out = error ? NULL : process_space(pid);
+    if (*out) {
+        space_hold(*out);
+        space_put(*out);
+    }
+    if (error == -ESRCH && !procfs_is_gone(pid))
+        return 0; /* a zombie has nothing to be guarded */
+    return error == -EPERM ? -EACCES : (int)error;
 }
 
-int procfs_show_maps(int pid, struct text *t)
+long procfs_seek_endless(struct file *f, int64_t offset, int whence)
 {
-    struct maps_state state = {.text = t};
-    struct space *s = process_space(pid);
-
-    if (!s)
-        return 0; /* a zombie maps nothing */
-    state.path = mem_alloc(FS_PATH_MAX);
-    if (state.path)
-        space_for_each(s, show_area, &state);
-    else
-        t->failed = true;
-    mem_free(state.path);
-    space_put(s);
-    return 0;
+    return whence == SEEK_END ? -EINVAL : file_generic_seek(f, offset, whence, 0, INT64_MAX);
 }
 
 static int show_range(struct space *s, uint64_t start, uint64_t end, struct text *t)

@@ -11,21 +11,13 @@
 #include "guest_kernel/process.h"
 #include "guest_kernel/procfs.h"
 
-/* The space of the moment, which execve leaves behind; without its users it is empty. */
 static int mem_open(struct file *f)
 {
-    int pid = procfs_file_pid(f);
-    long error = process_check_access(pid, true);
+    struct space *s;
+    int error = procfs_hold_space(f, &s);
 
-    if (error)
-        return error == -EPERM ? -EACCES : (int)error;
-    struct space *s = process_space(pid);
-    if (s) {
-        space_hold(s);
-        space_put(s);
-    }
-    f->data = s; /* NULL: a zombie */
-    return 0;
+    f->data = s;
+    return error;
 }
 
 static void mem_release(struct file *f)
@@ -84,13 +76,13 @@ static long mem_write(struct file *f, struct io_iter *it, uint64_t *position)
     return mem_transfer(f, it, position, true);
 }
 
-static long mem_seek(struct file *f, int64_t offset, int whence)
-{
-    return whence == 2 ? -EINVAL : file_generic_seek(f, offset, whence, 0, INT64_MAX); /* it has no end */
-}
-
 const struct file_ops procfs_mem_ops = {
-    .open = mem_open, .read = mem_read, .write = mem_write, .seek = mem_seek, .release = mem_release};
+    .open = mem_open,
+    .read = mem_read,
+    .write = mem_write,
+    .seek = procfs_seek_endless,
+    .release = mem_release,
+};
 
 int procfs_show_syscall(int pid, struct text *t)
 {

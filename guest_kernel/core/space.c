@@ -335,7 +335,6 @@ struct clone_walk {
     struct space *parent, *child;
     uint64_t *table; /* the child's for `slot`, 2 MiB; NULL: none yet */
     uint64_t slot;
-    bool shared;
     bool failed;
 };
 
@@ -378,7 +377,7 @@ static void clone_leaf(struct page_walk *w, uint64_t va, uint64_t *entry)
         c->failed = true;
         return;
     }
-    if (!c->shared && (*entry & PTE_WRITE)) {
+    if (*entry & PTE_WRITE) {
         *entry &= ~PTE_WRITE;
         tlb_gather_note(c->gather, va);
     }
@@ -396,7 +395,6 @@ static bool clone_area(struct space *s, struct space *child, const struct area *
         .gather = gather,
         .parent = s,
         .child = child,
-        .shared = a->flags & MAP_SHARED,
     };
 
     if (a->flags & SPACE_MAP_NO_FORK)
@@ -414,8 +412,8 @@ static bool clone_area(struct space *s, struct space *child, const struct area *
     area_insert(&child->areas, copy);
     child->counts.areas++;
     space_account(child, copy, (int64_t)area_pages(copy));
-    if (a->flags & SPACE_MAP_WIPE_ON_FORK)
-        return true;
+    if (a->flags & (SPACE_MAP_WIPE_ON_FORK | MAP_SHARED))
+        return true; /* what is shared is found in its file again, if the child wants it at all */
     page_table_walk(&s->pages, a->start, a->end, &c.walk);
     return !c.failed;
 }

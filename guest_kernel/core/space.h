@@ -160,6 +160,26 @@ int space_shared_place(struct space *s, uint64_t address, bool write, uint64_t *
 void space_counts(struct space *s, struct space_counts *out);
 /* Without the lock, so as they were a moment ago: for what may not sleep. */
 void space_counts_now(const struct space *s, struct space_counts *out);
+/*
+ * What an area has in memory, in bytes; space_usage.c.  A share is a page's size by how many map it (PSS), in units of
+ * 1 / 2^SPACE_USAGE_SHIFT bytes.
+ */
+#define SPACE_USAGE_SHIFT 12
+struct space_usage {
+    uint64_t resident, referenced, anonymous, large;
+    uint64_t by_sharing[2][2];  /* [mapped once only][dirty] */
+    uint64_t share[3];          /* of files, private, shared memory: as `resident` of struct space_counts */
+    uint64_t share_dirty, share_locked;
+};
+/*
+ * The first area that ends behind `address`, as space_area_copy() gives it, and what it has in memory added to *usage;
+ * false: there is none.
+ */
+bool space_area_usage(struct space *s, uint64_t address, struct area *out, struct space_usage *usage) must_check;
+/* The words of /proc/PID/pagemap of n pages from there on; frames: with page frame numbers. */
+void space_pagemap(struct space *s, uint64_t address, unsigned n, bool frames, uint64_t *out);
+/* Could a large page come into the area by a fault? */
+bool space_large_is_possible(struct space *s, const struct area *a);
 /* Call fn for each area in order with the lock held; stops when it returns false. */
 void space_for_each(struct space *s, bool (*fn)(const struct area *a, void *context), void *context);
 /*

@@ -122,6 +122,11 @@ long space_collapse(struct space *s, uint64_t address, uint64_t length)
     return result;
 }
 
+bool space_large_is_possible(struct space *s, const struct area *a)
+{
+    return is_wanted(s, a) && ALIGN_UP(a->start, LARGE_SIZE) + LARGE_SIZE <= a->end;
+}
+
 bool space_large_is_off(struct space *s)
 {
     return __atomic_load_n(&s->no_large, __ATOMIC_RELAXED);
