@@ -14,6 +14,7 @@
 #include "fs/file_lock.h"
 #include "fs/inode.h"
 #include "guest_kernel/core/alloc.h"
+#include "guest_kernel/core/poll.h"
 
 struct file *file_create(const struct file_ops *ops, void *data, uint32_t flags)
 {
@@ -165,6 +166,18 @@ long file_generic_seek(struct file *f, int64_t offset, int whence, uint64_t size
 unsigned file_poll(struct file *f, struct poll_table *t)
 {
     return f->ops->poll ? f->ops->poll(f, t) : POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
+}
+
+unsigned file_poll_keep(struct file *f, struct poll_table *t)
+{
+    if (t)
+        t->asking = f;
+    unsigned events = file_poll(f, t);
+    if (!t || t->asking)
+        file_put(f);
+    if (t)
+        t->asking = NULL;
+    return events;
 }
 
 int file_permission(struct file *f, unsigned may)

@@ -81,6 +81,8 @@ long file_read_at(struct file *f, struct io_iter *it, uint64_t offset) must_chec
 long file_write_at(struct file *f, struct io_iter *it, uint64_t offset) must_check;
 long file_seek(struct file *f, int64_t offset, int whence) must_check;
 unsigned file_poll(struct file *f, struct poll_table *t); /* POLL* bits */
+/* The same, and the caller's reference goes to the table if that waits now; else it is given back. */
+unsigned file_poll_keep(struct file *f, struct poll_table *t);
 long file_generic_seek(struct file *f, int64_t offset, int whence, uint64_t size, uint64_t limit); /* for seek ops */
 
 struct file_table;

@@ -84,9 +84,7 @@ static unsigned poll_one(const struct pollfd *p, struct poll_table *t)
     struct file *f = fd_get(p->fd);
     if (!f)
         return POLLNVAL;
-    unsigned events = file_poll(f, t) & ((unsigned)p->events | POLLERR | POLLHUP);
-    file_put(f);
-    return events;
+    return file_poll_keep(f, t) & ((unsigned)p->events | POLLERR | POLLHUP);
 }
 
 /* How many entries have something to tell. */
@@ -117,7 +115,7 @@ static long poll_wait_for(struct pollfd *entries, unsigned count, uint64_t deadl
         }
         ready = poll_round(entries, count, NULL);
     }
-    poll_table_free(&table);
+    poll_table_free(&table, file_put);
     return ready == -ERESTARTSYS ? -ERESTARTNOHAND : ready;
 }
 

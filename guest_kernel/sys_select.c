@@ -38,8 +38,7 @@ static long select_fd(const struct selection *s, unsigned fd, struct poll_table 
 
     if (!f)
         return -EBADF;
-    unsigned events = file_poll(f, t);
-    file_put(f);
+    unsigned events = file_poll_keep(f, t);
     for (int n = 0; n < SETS; n++) {
         if ((s->wanted[n][word] & bit) && (events & set_events[n])) {
             s->found[n][word] |= bit;
@@ -81,7 +80,7 @@ static long select_wait(const struct selection *s, uint64_t deadline)
         }
         ready = select_round(s, NULL);
     }
-    poll_table_free(&table);
+    poll_table_free(&table, file_put);
     return ready == -ERESTARTSYS ? -ERESTARTNOHAND : ready;
 }
 

@@ -183,7 +183,7 @@ static void console_thread(void *context)
         while (take_typed(c) || send_waiting(c))
             ;
         int error = poll_table_wait(&table, WAIT_FOREVER);
-        poll_table_free(&table);
+        poll_table_free(&table, NULL);
         assert(!error); /* two queues need no memory, a kernel thread gets no signal */
     }
 }

@@ -15,6 +15,7 @@ void poll_table_init(struct poll_table *t)
     t->task = task_current();
     t->queue = NULL;
     t->triggered = 0;
+    t->asking = NULL;
     t->error = 0;
     t->used = 0;
     t->more = NULL;
@@ -60,6 +61,8 @@ void poll_wait_events(struct poll_table *t, struct wait_queue *q, unsigned event
         return;
     }
     e->table = t;
+    e->file = t->asking;
+    t->asking = NULL;
     wait_enqueue_with(q, &e->waiter, poll_wake);
 }
 
@@ -85,15 +88,30 @@ int poll_table_wait(struct poll_table *t, uint64_t deadline_ns)
     return result;
 }
 
-void poll_table_free(struct poll_table *t)
+static void entries_leave(struct poll_entry *entries, unsigned count)
 {
-    for (unsigned i = 0; i < t->used; i++)
-        wait_dequeue(&t->entries[i].waiter);
-    while (t->more) {
-        struct poll_chunk *chunk = t->more;
+    for (unsigned i = 0; i < count; i++)
+        wait_dequeue(&entries[i].waiter);
+}
 
-        for (unsigned i = 0; i < chunk->used; i++)
-            wait_dequeue(&chunk->entries[i].waiter);
+static void entries_put(struct poll_entry *entries, unsigned count, void (*put)(struct file *))
+{
+    for (unsigned i = 0; i < count; i++)
+        if (entries[i].file)
+            put(entries[i].file);
+}
+
+/* All queues are left before the first file is given back: several entries live by one reference. */
+void poll_table_free(struct poll_table *t, void (*put)(struct file *))
+{
+    struct poll_chunk *chunk;
+
+    entries_leave(t->entries, t->used);
+    for (chunk = t->more; chunk; chunk = chunk->next)
+        entries_leave(chunk->entries, chunk->used);
+    entries_put(t->entries, t->used, put);
+    while ((chunk = t->more)) {
+        entries_put(chunk->entries, chunk->used, put);
         t->more = chunk->next;
         mem_free(chunk);
     }

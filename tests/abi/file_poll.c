@@ -4,8 +4,13 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/param.h>
 #include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/syscall.h>
@@ -154,6 +159,81 @@ static void selecting(void)
     show("caught", caught);
 }
 
+/* --- a descriptor that another thread closes meanwhile --- */
+
+struct sleeper {
+    pthread_t thread;
+    atomic_int tid;
+    int number, wake; /* waits for both */
+    bool selects;
+    int result, woken;
+};
+
+static void sleeper_select(struct sleeper *s)
+{
+    fd_set r;
+
+    FD_ZERO(&r);
+    FD_SET(s->number, &r);
+    FD_SET(s->wake, &r);
+    s->result = select(MAX(s->number, s->wake) + 1, &r, NULL, NULL, NULL);
+    s->woken = FD_ISSET(s->number, &r) | FD_ISSET(s->wake, &r) << 1;
+}
+
+static void sleeper_poll(struct sleeper *s)
+{
+    struct pollfd set[] = {{.fd = s->number, .events = POLLIN}, {.fd = s->wake, .events = POLLIN}};
+
+    s->result = poll(set, 2, -1);
+    s->woken = set[0].revents | set[1].revents << 1;
+}
+
+static void *sleeper_body(void *argument)
+{
+    struct sleeper *s = argument;
+
+    s->tid = gettid();
+    if (s->selects)
+        sleeper_select(s);
+    else
+        sleeper_poll(s);
+    return NULL;
+}
+
+static void sleeper_start(struct sleeper *s, int number, bool selects)
+{
+    *s = (struct sleeper){.number = number, .wake = eventfd(0, 0), .selects = selects};
+    pthread_create(&s->thread, NULL, sleeper_body, s);
+    while (!s->tid)
+        usleep(1000);
+    wait_asleep(s->tid);
+}
+
+static void sleeper_end(struct sleeper *s, int fd)
+{
+    eventfd_write(fd, 1);
+    pthread_join(s->thread, NULL);
+    printf("%s: %d, ready %d\n", s->selects ? "select" : "poll", s->result, s->woken);
+    close(s->wake);
+}
+
+/* The file that the first waits for lives on until it has left, and its memory is not that of another's queue. */
+static void closed_meanwhile(bool selects)
+{
+    struct sleeper first, second;
+    int number = eventfd(0, 0), idle = eventfd(0, 0);
+
+    sleeper_start(&first, number, selects);
+    dup2(idle, number);
+    int next = eventfd(0, 0);
+    sleeper_start(&second, next, selects);
+    sleeper_end(&first, first.wake);
+    sleeper_end(&second, next);
+    close(next);
+    close(number);
+    close(idle);
+}
+
 int main(void)
 {
     struct sigaction a = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
@@ -164,5 +244,7 @@ int main(void)
     polling();
     ppolling();
     selecting();
+    closed_meanwhile(false);
+    closed_meanwhile(true);
     return 0;
 }
