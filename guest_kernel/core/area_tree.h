@@ -19,12 +19,17 @@ struct area *area_next(struct area *a);
 struct area *area_previous(struct area *a);
 void area_insert(struct area_tree *t, struct area *a); /* must not overlap */
 void area_remove(struct area_tree *t, struct area *a);
+void area_resize(struct area *a, uint64_t start, uint64_t end); /* of one in a tree: it keeps its place in the order */
 
 bool area_overlaps(struct area_tree *t, uint64_t start, uint64_t end);
 /* The same, with the gap below areas that grow down counted as theirs. */
 bool area_overlaps_with_gaps(struct area_tree *t, uint64_t start, uint64_t end);
-/* Highest free place of `size` bytes within [low, high): its address, 0: none.  *largest: the largest one passed over. */
-uint64_t area_find_gap(struct area_tree *t, uint64_t size, uint64_t low, uint64_t high, uint64_t *largest);
+/*
+ * Highest free place of `size` bytes within [low, high), what is kept free below areas that grow down left alone: its
+ * address, 0: none.  As all here but area_next, in time that grows with the logarithm of the number of areas: each node
+ * knows the largest gap in its subtree.
+ */
+uint64_t area_find_gap(struct area_tree *t, uint64_t size, uint64_t low, uint64_t high);
 /* Could b, which begins where a ends, be part of a? */
 bool area_can_join(const struct area *a, const struct area *b);
 

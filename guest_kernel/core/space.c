@@ -49,7 +49,6 @@ struct space *space_create(void)
     mutex_init(&s->lock);
     RB_INIT(&s->areas);
     s->layout.mmap_top = USER_END - GiB(1); /* execve says better */
-    s->search_top = USER_END;
     mutex_lock(&spaces_lock);
     LIST_INSERT_HEAD(&all_spaces, s, all_link);
     mutex_unlock(&spaces_lock);
@@ -199,7 +198,7 @@ int space_split(struct space *s, uint64_t address)
     if (upper->file)
         upper->file_offset += address - a->start;
     upper->flags &= ~(uint32_t)MAP_GROWSDOWN; /* only the lowest part grows */
-    a->end = address;
+    area_resize(a, a->start, address);
     area_insert(&s->areas, upper);
     s->counts.areas++;
     return 0;
@@ -214,7 +213,7 @@ void space_join(struct space *s, uint64_t address)
         return;
     area_remove(&s->areas, upper);
     s->counts.areas--;
-    lower->end = upper->end;
+    area_resize(lower, lower->start, upper->end);
     area_bury(s, upper);
 }
 
@@ -223,7 +222,7 @@ int space_insert(struct space *s, const struct area *model)
     struct area *lower = model->start ? area_at(&s->areas, model->start - 1) : NULL;
 
     if (lower && area_can_join(lower, model)) {
-        lower->end = model->end;
+        area_resize(lower, lower->start, model->end);
     } else {
         struct area *a = area_create(model);
 
@@ -298,21 +297,14 @@ int space_clear(struct space *s, uint64_t start, uint64_t end)
         area_bury(s, a);
         a = next;
     }
-    s->search_top = MAX(s->search_top, a ? a->start : USER_END); /* a gap ends there, of some length */
     return 0;
 }
 
 uint64_t space_find_place(struct space *s, uint64_t size)
 {
-    bool known = size > s->search_passed; /* nothing above search_top will do */
-    uint64_t top = known ? MIN(s->search_top, s->layout.mmap_top) : s->layout.mmap_top;
-    uint64_t passed, at = area_find_gap(&s->areas, size, SPACE_MIN_ADDRESS, top, &passed);
+    uint64_t at = area_find_gap(&s->areas, size, SPACE_MIN_ADDRESS, s->layout.mmap_top);
 
-    if (known && at) {
-        s->search_top = at;
-        s->search_passed = MAX(s->search_passed, passed);
-    }
-    return at ? at : area_find_gap(&s->areas, size, s->layout.mmap_top, USER_END, &passed);
+    return at ? at : area_find_gap(&s->areas, size, s->layout.mmap_top, USER_END);
 }
 
 bool space_is_mapped(struct space *s, uint64_t start, uint64_t end)
@@ -432,8 +424,6 @@ struct space *space_clone(struct space *s)
     child->layout = s->layout;
     child->no_large = s->no_large;
     child->barriers = __atomic_load_n(&s->barriers, __ATOMIC_RELAXED);
-    child->search_top = s->search_top;
-    child->search_passed = s->search_passed;
     for (a = area_from(&s->areas, 0); a && ok; a = area_next(a))
         ok = clone_area(s, child, a, &gather);
     tlb_gather_finish(&gather); /* once for all areas: what threads write until here, they wrote before the fork */

@@ -206,7 +206,7 @@ struct area *space_area_for_access(struct space *s, uint64_t va)
     if (!(a->flags & MAP_GROWSDOWN) || start < lowest || !stack_may_grow(s, a, start, pages))
         return NULL;
     space_account(s, a, (int64_t)pages);
-    a->start = start; /* keeps its place in the order */
+    area_resize(a, start, a->end);
     return a;
 }
 

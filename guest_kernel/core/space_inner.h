@@ -29,8 +29,6 @@ struct space {
     uint64_t cpus; /* atomic, not under the lock: those that have it loaded */
     struct space_counts counts;
     uint64_t large_pages;     /* large leaves */
-    uint64_t search_top;      /* where mmap looks first: above it all gaps below mmap_top are at most search_passed long */
-    uint64_t search_passed;
     uint32_t new_flags;       /* mlockall(MCL_FUTURE): of areas to come */
     uint32_t barriers;        /* atomic, not under the lock: registrations of membarrier(2) */
     bool no_large;            /* prctl(PR_SET_THP_DISABLE) */

@@ -20,8 +20,6 @@ bool space_range(uint64_t address, uint64_t length, uint64_t *end)
 /* Where a mapping goes: its address or -errno. */
 static long map_place(struct space *s, uint64_t address, uint64_t size, uint32_t flags)
 {
-    uint64_t passed;
-
     if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
         if (address > USER_END - size)
             return -ENOMEM;
@@ -40,7 +38,7 @@ static long map_place(struct space *s, uint64_t address, uint64_t size, uint32_t
         !area_overlaps_with_gaps(&s->areas, address, address + size))
         return (long)address;
     if (flags & MAP_32BIT) {
-        address = area_find_gap(&s->areas, size, GiB(1), GiB(2), &passed); /* where Linux puts them */
+        address = area_find_gap(&s->areas, size, GiB(1), GiB(2)); /* where Linux puts them */
         return address ? (long)address : -ENOMEM;
     }
     address = space_find_place(s, size);

@@ -46,11 +46,29 @@ static void model_set(const struct area *a, struct area *value)
         owner[(va - BASE) / PAGE_SIZE] = value;
 }
 
+/* Bytes that an area keeps free below it. */
+static uint64_t guard_of(const struct area *a)
+{
+    return a->flags & MAP_GROWSDOWN ? STACK_GUARD_GAP : 0;
+}
+
+/* Is it free, and is what lies next above it far enough away? */
+static bool model_fits(unsigned first, unsigned count)
+{
+    unsigned next = first + count;
+
+    if (!model_is_free(first, count))
+        return false;
+    while (next < PAGES && !owner[next])
+        next++;
+    return next == PAGES || address(next) - address(first + count) >= guard_of(owner[next]);
+}
+
 /* The highest place that the model knows within [low, high); PAGES: none. */
 static unsigned model_gap(unsigned count, unsigned low, unsigned high)
 {
     for (unsigned at = high; at >= low + count; at--)
-        if (model_is_free(at - count, count))
+        if (model_fits(at - count, count))
             return at - count;
     return PAGES;
 }
@@ -60,9 +78,40 @@ static void check_gap(void)
     unsigned low = (unsigned)random() % PAGES, high = low + (unsigned)random() % (PAGES - low + 1);
     unsigned count = (unsigned)random() % 60 + 1;
     unsigned expected = model_gap(count, low, high);
-    uint64_t largest, found = area_find_gap(&tree, count * PAGE_SIZE, address(low), address(high), &largest);
+    uint64_t found = area_find_gap(&tree, count * PAGE_SIZE, address(low), address(high));
 
     assert_int_equal(found, expected == PAGES ? 0 : address(expected));
+}
+
+/* Each node tells of its subtree what is so: the largest gap in it. */
+static uint64_t check_subtree(struct area *a)
+{
+    if (!a)
+        return 0;
+    const struct area *previous = area_previous(a);
+    uint64_t end = previous ? previous->end : 0, guard = guard_of(a), reach = a->start > guard ? a->start - guard : 0;
+    uint64_t below = MAX(check_subtree(RB_LEFT(a, node)), check_subtree(RB_RIGHT(a, node)));
+
+    assert_int_equal(a->previous_end, end);
+    assert_int_equal(a->tree_gap, MAX(below, reach > end ? reach - end : 0));
+    return a->tree_gap;
+}
+
+/* Some other end or start, up to the neighbours. */
+static void resize_by_chance(struct area *a)
+{
+    const struct area *above = area_next(a), *below = area_previous(a);
+    uint64_t top = above ? above->start : address(PAGES), bottom = below ? below->end : BASE;
+    uint64_t start = a->start, end = a->end;
+
+    if (random() % 2)
+        end = start + PAGE_SIZE + (uint64_t)random() % ((top - start) / PAGE_SIZE) * PAGE_SIZE;
+    else
+        start = bottom + (uint64_t)random() % ((end - bottom) / PAGE_SIZE) * PAGE_SIZE;
+    end = MIN(end, start + 60 * PAGE_SIZE);
+    model_set(a, NULL);
+    area_resize(a, start, end);
+    model_set(a, a);
 }
 
 static void tree_matches_the_model(void **state)
@@ -73,7 +122,9 @@ static void tree_matches_the_model(void **state)
         uint64_t va = address(first) + (unsigned)random() % PAGE_SIZE;
 
         assert_ptr_equal(area_at(&tree, va), owner[first]);
-        if (owner[first]) {
+        if (owner[first] && random() % 2) {
+            resize_by_chance(owner[first]);
+        } else if (owner[first]) {
             struct area *a = owner[first];
 
             model_set(a, NULL);
@@ -88,11 +139,13 @@ static void tree_matches_the_model(void **state)
 
                 a->start = address(first);
                 a->end = address(first + count);
+                a->flags = random() % 16 ? 0 : MAP_GROWSDOWN;
                 area_insert(&tree, a);
                 model_set(a, a);
             }
         }
         check_gap();
+        (void)check_subtree(RB_ROOT(&tree));
     }
     struct area *a;
 
@@ -112,9 +165,7 @@ static void stacks_keep_their_gap(void **state)
     assert_true(area_overlaps_with_gaps(&t, GiB(1) - PAGE_SIZE, GiB(1)));
     assert_true(area_overlaps_with_gaps(&t, GiB(1) - STACK_GUARD_GAP, GiB(1) - STACK_GUARD_GAP + PAGE_SIZE));
     assert_false(area_overlaps_with_gaps(&t, GiB(1) - STACK_GUARD_GAP - PAGE_SIZE, GiB(1) - STACK_GUARD_GAP));
-    uint64_t largest;
-
-    assert_int_equal(area_find_gap(&t, PAGE_SIZE, BASE, GiB(1), &largest), GiB(1) - STACK_GUARD_GAP - PAGE_SIZE);
+    assert_int_equal(area_find_gap(&t, PAGE_SIZE, BASE, GiB(1)), GiB(1) - STACK_GUARD_GAP - PAGE_SIZE);
 }
 
 static void neighbours_join_when_alike(void **state)
