@@ -22,6 +22,8 @@
 #define CLONE_NAMESPACES                                                                                               \
     (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
 
+#define SET_TID_MAX 32 /* nested process namespaces, as Linux */
+
 struct clone_request {
     uint64_t flags;
     uint64_t stack;      /* new RSP, 0: the caller's */
@@ -29,6 +31,8 @@ struct clone_request {
     uint64_t pidfd;      /* where CLONE_PIDFD's descriptor is stored */
     uint64_t tls;
     int exit_signal;
+    uint64_t set_tid_size; /* numbers wanted, one for each nested process namespace; 0: none is */
+    int32_t set_tid;       /* the first of them */
 };
 
 static long request_check(const struct clone_request *r)
@@ -339,6 +343,14 @@ static long clone_numbered(const struct clone_request *r, int32_t tid)
     return error;
 }
 
+/* There is one process namespace: who names numbers for more is refused, as on Linux in the first one. */
+static int32_t take_number(const struct clone_request *r)
+{
+    if (!r->set_tid_size)
+        return pid_allocate();
+    return r->set_tid_size == 1 ? pid_claim(r->set_tid) : -EINVAL;
+}
+
 static long clone_process(const struct clone_request *r)
 {
     struct account *a = thread_current()->account;
@@ -350,7 +362,7 @@ static long clone_process(const struct clone_request *r)
         result = charge(a);
     if (result)
         return result;
-    int32_t tid = pid_allocate();
+    int32_t tid = take_number(r);
     result = tid < 0 ? tid : clone_numbered(r, tid);
     if (tid >= 0 && result < 0)
         pid_release(tid);
@@ -391,28 +403,44 @@ long sys_clone(const struct syscall_args *args)
     return clone_process(&r);
 }
 
+/* What clone3(2) alone can say, and the first number of set_tid. */
+static long clone3_check(const struct clone_args *a, int32_t *set_tid)
+{
+    int32_t numbers[SET_TID_MAX];
+
+    if (a->set_tid_size > SET_TID_MAX || !a->set_tid != !a->set_tid_size)
+        return -EINVAL;
+    if (a->exit_signal & ~(uint64_t)CSIGNAL || a->exit_signal > SIGNAL_COUNT)
+        return -EINVAL;
+    if (copy_from_user(numbers, user(a->set_tid), a->set_tid_size * sizeof(numbers[0])))
+        return -EFAULT;
+    *set_tid = a->set_tid_size ? numbers[0] : 0;
+    if (a->flags & (CLONE_DETACHED | (CSIGNAL & ~CLONE_NEWTIME) | CLONE_NEWTIME))
+        return -EINVAL;
+    if (a->flags & ~(CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP | 0xffffffffULL))
+        return -EINVAL;
+    if ((a->flags & (CLONE_THREAD | CLONE_PARENT)) && a->exit_signal)
+        return -EINVAL;
+    if (!a->stack != !a->stack_size || a->stack > USER_END || a->stack_size > USER_END - a->stack)
+        return -EINVAL;
+    return 0;
+}
+
 long sys_clone3(const struct syscall_args *args)
 {
     struct clone_args a;
     uint64_t size = args->a[1];
+    int32_t set_tid;
 
     if (size > PAGE_SIZE)
         return -E2BIG;
     if (size < CLONE_ARGS_SIZE_VER0)
         return -EINVAL;
     long error = copy_struct_from_user(&a, sizeof(a), user(args->a[0]), size);
+    if (!error)
+        error = clone3_check(&a, &set_tid);
     if (error)
         return error;
-    if (a.set_tid || a.set_tid_size || (a.flags & (CLONE_DETACHED | (CSIGNAL & ~CLONE_NEWTIME) | CLONE_NEWTIME)))
-        return -EINVAL;
-    if (a.flags & ~(CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP | 0xffffffffULL))
-        return -EINVAL;
-    if (a.exit_signal & ~(uint64_t)CSIGNAL || a.exit_signal > SIGNAL_COUNT)
-        return -EINVAL;
-    if ((a.flags & (CLONE_THREAD | CLONE_PARENT)) && a.exit_signal)
-        return -EINVAL;
-    if (!a.stack != !a.stack_size || a.stack > USER_END || a.stack_size > USER_END - a.stack)
-        return -EINVAL;
     struct clone_request r = {
         .flags = a.flags,
         .exit_signal = (int)a.exit_signal,
@@ -421,6 +449,8 @@ long sys_clone3(const struct syscall_args *args)
         .pidfd = a.pidfd,
         .child_tid = a.child_tid,
         .tls = a.tls,
+        .set_tid = set_tid,
+        .set_tid_size = a.set_tid_size,
     };
     return clone_process(&r);
 }

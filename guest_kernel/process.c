@@ -1,6 +1,6 @@
 /*
- * The tables of processes and threads, and pid numbers.  See process.h for the locks.  Pids are handed out in a rolling order up to PID_MAX, as Linux does; a number still in use as the id of a
- * group or session is not given again.
+ * The tables of processes and threads, and pid numbers.  See process.h for the locks.  Pids are handed out in a rolling
+ * order up to PID_MAX, as Linux does; a number still in use as the id of a group or session is not given again.
  */
 #include "guest_kernel/process.h"
 
@@ -42,20 +42,18 @@ static struct process_tree processes = RB_INITIALIZER(&processes);
 static struct thread_tree threads = RB_INITIALIZER(&threads);
 static uint64_t pids_in_use[PID_MAX / 64];
 static int32_t last_pid;
-static bool pids_wrapped;
+static bool pids_return; /* the rolling order may come to a number that was in use before */
 
 static bool pid_test(int32_t pid)
 {
     return pids_in_use[pid / 64] & BIT(pid % 64);
 }
 
-/* A number that no process bears can still name a group or session; before the first wrap none can. */
+/* A number that no process bears can still name a group or session. */
 static bool pid_names_group(int32_t pid)
 {
     struct process *p;
 
-    if (!pids_wrapped)
-        return false;
     RB_FOREACH(p, process_tree, &processes) {
         if (p->group == pid || p->session == pid)
             return true;
@@ -71,9 +69,9 @@ int32_t pid_allocate(void)
     for (int32_t tries = 0; tries < PID_MAX; tries++) {
         if (++last_pid >= PID_MAX) {
             last_pid = PID_RESERVED;
-            pids_wrapped = true;
+            pids_return = true;
         }
-        if (pid_test(last_pid) || pid_names_group(last_pid))
+        if (pid_test(last_pid) || (pids_return && pid_names_group(last_pid)))
             continue;
         pids_in_use[last_pid / 64] |= BIT(last_pid % 64);
         result = last_pid;
@@ -81,6 +79,22 @@ int32_t pid_allocate(void)
     }
     spin_unlock(&process_tree_lock);
     return result;
+}
+
+int32_t pid_claim(int32_t pid)
+{
+    if (pid < 1 || pid >= PID_MAX)
+        return -EINVAL;
+    if (!cred_may(CAP_CHECKPOINT_RESTORE) && !cred_may(CAP_SYS_ADMIN))
+        return -EPERM;
+    spin_lock(&process_tree_lock);
+    bool taken = pid_test(pid) || pid_names_group(pid);
+    if (!taken) {
+        pids_in_use[pid / 64] |= BIT(pid % 64);
+        pids_return = true;
+    }
+    spin_unlock(&process_tree_lock);
+    return taken ? -EEXIST : pid;
 }
 
 void pid_release_locked(int32_t pid)

@@ -148,6 +148,8 @@ struct process *process_create(struct process *parent) must_check;
 struct thread *thread_create(struct task *t, struct process *p, struct account *a) must_check;
 void thread_free(struct thread *t);
 int32_t pid_allocate(void) must_check; /* or -EAGAIN.  Reserved until published or released */
+/* The number that the caller asks for (clone3's set_tid), likewise.  -EINVAL, -EPERM, -EEXIST: in use. */
+int32_t pid_claim(int32_t pid) must_check;
 void pid_release(int32_t pid);
 void pid_release_locked(int32_t pid); /* tree lock held */
 void process_publish(struct process *p, struct thread *t); /* into tables and tree; tree lock held */

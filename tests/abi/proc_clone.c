@@ -70,6 +70,106 @@ static void show_exit_signal(void)
     show_status("clone3 child", status);
 }
 
+static long clone_as(const pid_t *numbers, size_t count, int code)
+{
+    struct clone_args args = {.exit_signal = SIGCHLD, .set_tid = (uintptr_t)numbers, .set_tid_size = count};
+
+    fflush(stdout);
+    long pid = syscall(SYS_clone3, &args, sizeof(args));
+    if (!pid)
+        _exit(code);
+    return pid;
+}
+
+/* A number that was free a moment ago. */
+static pid_t free_number(void)
+{
+    pid_t child = fork_clean();
+
+    if (!child)
+        _exit(0);
+    waitpid(child, NULL, 0);
+    return child;
+}
+
+static void show_number_refusals(void)
+{
+    pid_t me = getpid(), numbers[33] = {0}, negative = -1, large = 1 << 30;
+
+    show_call(clone_as(&me, 1, 0));
+    show_call(clone_as(numbers, 1, 0));
+    show_call(clone_as(&negative, 1, 0));
+    show_call(clone_as(&large, 1, 0));
+    numbers[0] = me;
+    show_call(clone_as(numbers, 32, 0)); /* there are not that many nested process namespaces */
+    show_call(clone_as(numbers, 33, 0));
+    show_call(clone_as(numbers, 0, 0));
+    show_call(clone_as(NULL, 1, 0));
+    show_call(clone_as((void *)16, 1, 0));
+}
+
+static void refused_without_right(void)
+{
+    pid_t number = free_number();
+
+    show_call(setuid(1000));
+    show_call(clone_as(&number, 1, 0));
+}
+
+/* The number of a group whose first process is gone is not free. */
+static void show_number_of_group(void)
+{
+    int hold[2], status;
+    char byte;
+
+    show_call(pipe(hold));
+    pid_t leader = fork_clean();
+    if (!leader) {
+        close(hold[1]);
+        setpgid(0, 0);
+        if (!fork())
+            _exit((int)read(hold[0], &byte, 1)); /* until the other end is closed */
+        _exit(0);
+    }
+    waitpid(leader, &status, 0);
+    show_call(clone_as(&leader, 1, 0));
+    close(hold[1]);
+}
+
+/* Numbers given in turn leave out one that was given out of turn. */
+static void show_number_in_turn(void)
+{
+    int status, same = 0;
+    pid_t wanted = free_number() + 40;
+    long pid;
+
+    while ((pid = clone_as(&wanted, 1, 7)) == -1 && errno == EEXIST)
+        wanted++; /* other processes of this machine */
+    show("has the number", pid == wanted);
+    for (int i = 0; i < 100; i++) { /* while the first is not waited for */
+        pid_t child = fork_clean();
+        if (!child)
+            _exit(0);
+        same += child == wanted;
+        waitpid(child, &status, 0);
+    }
+    show("given twice", same);
+    show("waited for", waitpid(wanted, &status, 0) == wanted);
+    show_status("with a number of its own", status);
+    pid = clone_as(&wanted, 1, 8);
+    show("the number again", pid == wanted || errno == EEXIST);
+    if (pid == wanted)
+        waitpid(wanted, &status, 0);
+}
+
+static void show_numbers(void)
+{
+    show_number_refusals();
+    show_child("without the right", refused_without_right);
+    show_number_of_group();
+    show_number_in_turn();
+}
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t turn = PTHREAD_COND_INITIALIZER;
 static int whose, counter;
@@ -140,6 +240,7 @@ int main(void)
     show_vfork();
     show_refusals();
     show_exit_signal();
+    show_numbers();
     show_threads();
     show_exit_with_threads();
     return 0;
