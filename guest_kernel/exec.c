@@ -23,6 +23,7 @@
 #include "guest_kernel/posix_timer.h"
 #include "guest_kernel/process.h"
 #include "guest_kernel/rseq.h"
+#include "guest_kernel/signal_actions.h"
 #include "lib/elf.h"
 #include "lib/format.h"
 #include "lib/mode.h"
@@ -46,6 +47,7 @@ struct exec {
     struct exec_strings *strings;
     struct exec_strings *script_strings; /* NULL: not a script */
     struct exec_image image;
+    struct signal_actions *actions; /* to begin with; after the commit those that were left */
     struct cred cred;               /* after set-id bits */
     bool set_id;                    /* it runs as somebody else than the real user */
     bool takes_id;                  /* a set-id bit counts */
@@ -267,6 +269,21 @@ static void limit_stack(struct process *p)
     spin_unlock_irqrestore(&p->signals.lock, flags);
 }
 
+/* execve(2): signal actions are shared with nobody any more; what was ignored stays ignored, the rest is default. */
+static void replace_actions(struct exec *e, struct process *p)
+{
+    struct signal_actions *old = p->signals.actions;
+
+    signal_actions_copy(e->actions, old);
+    signal_actions_reset(e->actions);
+    spin_lock(&process_tree_lock);
+    uint64_t flags = spin_lock_irqsave(&p->signals.lock);
+    p->signals.actions = e->actions;
+    spin_unlock_irqrestore(&p->signals.lock, flags);
+    spin_unlock(&process_tree_lock);
+    e->actions = old;
+}
+
 /* The point of no return is behind us: nothing here fails. */
 static void commit(struct exec *e)
 {
@@ -300,7 +317,7 @@ static void commit(struct exec *e)
         file_put(old_exe);
     file_table_close_on_exec(task->files);
     posix_timers_delete(p);
-    signal_reset_on_exec(p);
+    replace_actions(e, p);
     me->alt_stack = me->alt_stack_size = 0;
     me->alt_stack_flags = SS_DISABLE;
     rseq_forget(me);
@@ -321,6 +338,7 @@ static void exec_end(struct exec *e)
     exec_strings_free(e->script_strings);
     if (e->file)
         file_put(e->file);
+    signal_actions_put(e->actions);
     cred_drop(&e->cred);
     mem_free(e);
 }
@@ -354,7 +372,8 @@ long exec_current(int dirfd, const char *path, int flags, const struct exec_sour
 
     if (!e)
         return -ENOMEM;
-    int error = set_name(e, dirfd, path);
+    e->actions = signal_actions_create();
+    int error = e->actions ? set_name(e, dirfd, path) : -ENOMEM;
     if (error)
         goto out;
     /* The strings are copied even if there is no such file: a trace shows what was asked for. */

@@ -17,6 +17,7 @@
 #include "guest_kernel/init.h"
 #include "guest_kernel/posix_timer.h"
 #include "guest_kernel/process.h"
+#include "guest_kernel/signal_actions.h"
 #include "guest_kernel/sysv_sem.h"
 #include "guest_kernel/tty.h"
 #include "lib/string.h"
@@ -101,12 +102,12 @@ static siginfo_t child_info(struct process *p, int why, int status)
 static bool announce_zombie(struct process *p)
 {
     struct process *parent = p->parent;
-    struct sigaction *action = &parent->signals.actions[SIGCHLD - 1];
+    struct sigaction action = signal_action(parent->signals.actions, SIGCHLD);
     int signal = status_signal(p->exit_status);
     siginfo_t info = signal ? child_info(p, p->exit_status & 0x80 ? CLD_DUMPED : CLD_KILLED, signal)
                             : child_info(p, CLD_EXITED, p->exit_status >> 8);
-    bool ignored = p->exit_signal == SIGCHLD && action->sa_handler == SIG_IGN;
-    bool discard = ignored || (p->exit_signal == SIGCHLD && (action->sa_flags & SA_NOCLDWAIT));
+    bool ignored = p->exit_signal == SIGCHLD && action.sa_handler == SIG_IGN;
+    bool discard = ignored || (p->exit_signal == SIGCHLD && (action.sa_flags & SA_NOCLDWAIT));
 
     discard = discard && !p->traced_leader;
 
@@ -180,7 +181,7 @@ static void tell_tracer_of_end(struct thread *t)
     info.si_pid = t->ptrace.tid;
     info.si_uid = cred.uid;
     info.si_status = signal ? signal : (int)(status >> 8);
-    if (to->signals.actions[SIGCHLD - 1].sa_handler != SIG_IGN)
+    if (signal_handler(to->signals.actions, SIGCHLD) != SIG_IGN)
         (void)signal_send_process(to, &info);
     wake_all(&to->child_changed);
 }
@@ -345,9 +346,9 @@ void process_notify_parent_locked(struct process *p, int why)
     }
     if (parent) {
         siginfo_t info = child_info(p, why, why == CLD_STOPPED ? p->stop_signal : SIGCONT);
-        struct sigaction *action = &parent->signals.actions[SIGCHLD - 1];
+        struct sigaction action = signal_action(parent->signals.actions, SIGCHLD);
         info.si_signo = SIGCHLD;
-        if (action->sa_handler != SIG_IGN && !(action->sa_flags & SA_NOCLDSTOP))
+        if (action.sa_handler != SIG_IGN && !(action.sa_flags & SA_NOCLDSTOP))
             (void)signal_send_process(parent, &info);
         wake_all(&parent->child_changed);
     }

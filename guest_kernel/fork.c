@@ -15,6 +15,7 @@
 #include "guest_kernel/pidfd.h"
 #include "guest_kernel/process.h"
 #include "guest_kernel/rseq.h"
+#include "guest_kernel/signal_actions.h"
 #include "guest_kernel/sysv_sem.h"
 #include "lib/string.h"
 #include "lib/x86.h"
@@ -45,8 +46,6 @@ static long request_check(const struct clone_request *r)
     if ((f & CLONE_THREAD) && !(f & CLONE_SIGHAND))
         return -EINVAL;
     if ((f & CLONE_SIGHAND) && !(f & CLONE_VM))
-        return -EINVAL;
-    if ((f & CLONE_SIGHAND) && !(f & CLONE_THREAD)) /* actions belong to the process: cannot be shared by two */
         return -EINVAL;
     if ((f & CLONE_SIGHAND) && (f & CLONE_CLEAR_SIGHAND))
         return -EINVAL;
@@ -165,7 +164,7 @@ static void process_prepare(struct process *p, const struct clone_request *r)
     p->exit_signal = r->exit_signal;
     p->vfork_pending = r->flags & CLONE_VFORK;
     if (r->flags & CLONE_CLEAR_SIGHAND)
-        signal_reset_on_exec(p);
+        signal_actions_reset(p->signals.actions);
 }
 
 /* What the caller's tracer wants to hear of this: PTRACE_EVENT_*, 0: nothing.  ptrace(2), PTRACE_SETOPTIONS. */
@@ -211,7 +210,7 @@ static bool publish(struct thread *t, const struct clone_request *r)
 static struct thread *clone_build(const struct clone_request *r, int32_t tid)
 {
     bool new_process = !(r->flags & CLONE_THREAD);
-    struct process *p = new_process ? process_create(process_current()) : process_current();
+    struct process *p = new_process ? process_create(process_current(), r->flags & CLONE_SIGHAND) : process_current();
 
     if (!p)
         return NULL;
@@ -455,10 +454,33 @@ long sys_clone3(const struct syscall_args *args)
     return clone_process(&r);
 }
 
-/* Threads, signal handlers and memory cannot be unshared by one of several threads; nothing else shares them. */
+/* Does another process use the current one's memory? */
+static bool space_is_shared(void)
+{
+    struct process *me = process_current(), *p = NULL;
+    bool shared = false;
+
+    spin_lock(&process_tree_lock);
+    for (int32_t pid = 0; me->shares_space && !shared && (p = process_next(pid)); pid = p->pid) {
+        struct thread *t = TAILQ_FIRST(&p->threads);
+        shared = p != me && t && t->task->space == task_current()->space;
+    }
+    spin_unlock(&process_tree_lock);
+    return shared;
+}
+
+/* Threads, signal handlers and memory are not taken apart (unshare(2)): it works where they are the caller's alone. */
 static bool unshare_is_refused(uint64_t flags)
 {
-    return (flags & (CLONE_THREAD | CLONE_SIGHAND | CLONE_VM)) && process_current()->thread_count > 1;
+    struct process *me = process_current();
+
+    if (!(flags & (CLONE_THREAD | CLONE_SIGHAND | CLONE_VM)))
+        return false;
+    if (me->thread_count > 1)
+        return true;
+    if (!(flags & (CLONE_SIGHAND | CLONE_VM)))
+        return false;
+    return signal_actions_are_shared(me->signals.actions) || ((flags & CLONE_VM) && space_is_shared());
 }
 
 static long unshare_directories(void)

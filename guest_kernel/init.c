@@ -274,7 +274,7 @@ static void run_program(void)
 static struct thread *make_first(void)
 {
     struct pt_regs regs = {.cs = USER_CS, .ss = USER_DS, .eflags = RFLAGS_IF | RFLAGS_FIXED, .orig_rax = ~0UL};
-    struct process *p = process_create(NULL);
+    struct process *p = process_create(NULL, false);
     struct task *t = task_create_user(&regs);
 
     if (!p || !t)

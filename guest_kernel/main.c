@@ -20,6 +20,7 @@
 #include "guest_kernel/procfs.h"
 #include "guest_kernel/rseq.h"
 #include "guest_kernel/signal.h"
+#include "guest_kernel/signal_actions.h"
 #include "guest_kernel/sysv_ipc.h"
 #include "guest_kernel/socket_file.h"
 #include "guest_kernel/tty.h"
@@ -93,6 +94,7 @@ noreturn void kernel_main(const struct boot_info *boot)
     need(fs_mount_kernel_trees(), "mounting /dev and /proc");
     sockets_start();           /* sockets */
     need(procfs_start(), "filling /proc");           /* what /proc shows */
+    need(signal_actions_init(), "making room for signal handlers");
     need(sysv_shm_init(), "starting shared memory"); /* System V's */
     need(sysv_sem_init(), "starting semaphores");
     need(tty_init(), "starting the console");        /* /dev/console, /dev/hvc0, /dev/tty */

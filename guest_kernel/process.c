@@ -13,6 +13,7 @@
 #include "guest_kernel/core/alloc.h"
 #include "guest_kernel/core/space.h"
 #include "guest_kernel/coredump.h"
+#include "guest_kernel/signal_actions.h"
 #include "guest_kernel/tty.h"
 #include "lib/string.h"
 
@@ -140,12 +141,28 @@ static void process_inherit(struct process *p, struct process *parent)
         p->exe = file_get(parent->exe);
 }
 
-struct process *process_create(struct process *parent)
+/* Signal actions of a new process: its parent's, shared, or a copy of them. */
+static struct signal_actions *actions_for(struct process *parent, bool shared)
+{
+    if (parent && shared)
+        return signal_actions_share(parent->signals.actions);
+    struct signal_actions *a = signal_actions_create();
+    if (a && parent)
+        signal_actions_copy(a, parent->signals.actions);
+    return a;
+}
+
+struct process *process_create(struct process *parent, bool shares_actions)
 {
     struct process *p = mem_alloc_zero(sizeof(*p));
+    struct signal_actions *actions = actions_for(parent, shares_actions);
 
-    if (!p)
+    if (!p || !actions) {
+        mem_free(p);
+        signal_actions_put(actions);
         return NULL;
+    }
+    signal_state_init(&p->signals, actions);
     p->refs = 1;
     p->exit_signal = SIGCHLD;
     p->coredump_filter = COREDUMP_FILTER_DEFAULT;
@@ -162,12 +179,10 @@ struct process *process_create(struct process *parent)
         spin_lock(&process_tree_lock);
         uint64_t flags = spin_lock_irqsave(&parent->signals.lock);
         process_inherit(p, parent);
-        signal_state_init(&p->signals, &parent->signals);
         spin_unlock_irqrestore(&parent->signals.lock, flags);
         spin_unlock(&process_tree_lock);
     } else {
         limits_init(p);
-        signal_state_init(&p->signals, NULL);
     }
     return p;
 }
@@ -185,6 +200,7 @@ void process_put(struct process *p)
         return;
     if (p->exe)
         file_put(p->exe);
+    signal_actions_put(p->signals.actions);
     mem_free(p);
 }
 
@@ -282,6 +298,17 @@ void thread_become_leader(struct thread *t)
     RB_INSERT(thread_tree, &threads, t);
 }
 
+/* Whoever shared signal actions with it has them alone, though p may be looked at for a while. */
+static void leave_actions(struct process *p)
+{
+    uint64_t flags = spin_lock_irqsave(&p->signals.lock);
+    struct signal_actions *old = p->signals.actions;
+
+    p->signals.actions = signal_actions_of_gone();
+    spin_unlock_irqrestore(&p->signals.lock, flags);
+    signal_actions_put(old);
+}
+
 void process_reap(struct process *p)
 {
     assert_held(&process_tree_lock);
@@ -289,6 +316,7 @@ void process_reap(struct process *p)
     if (p->parent)
         TAILQ_REMOVE(&p->parent->children, p, sibling);
     p->parent = NULL;
+    leave_actions(p);
     __atomic_fetch_sub(&p->last_account->threads, 1, __ATOMIC_RELAXED);
     account_put(p->last_account);
     pid_release_locked(p->pid);

@@ -141,9 +141,10 @@ static inline struct process *process_current(void)
 
 /*
  * A new process or thread, in no table yet.  process_create copies from `parent` what fork copies (limits, ids of group
- * and session, actions); NULL: the first process.
+ * and session, actions, which it may share instead); NULL: the first process.  Of the current process only: its actions
+ * do not change places meanwhile.
  */
-struct process *process_create(struct process *parent) must_check;
+struct process *process_create(struct process *parent, bool shares_actions) must_check;
 /* Sets t->upper, t->process; `a`: its user's. */
 struct thread *thread_create(struct task *t, struct process *p, struct account *a) must_check;
 void thread_free(struct thread *t);

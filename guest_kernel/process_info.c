@@ -9,6 +9,7 @@
 #include "guest_kernel/core/space.h"
 #include "guest_kernel/core/cpu.h"
 #include "guest_kernel/process.h"
+#include "guest_kernel/signal_actions.h"
 #include "guest_kernel/tty.h"
 #include "lib/string.h"
 
@@ -51,7 +52,7 @@ static void info_signals(struct process *p, const struct thread *t, struct proce
     out->signals_queued = t ? __atomic_load_n(&t->account->signals, __ATOMIC_RELAXED) : 0;
     out->signals_queued_limit = p->limits[RLIMIT_SIGPENDING].soft;
     for (int n = 1; n <= SIGNAL_COUNT; n++) {
-        __sighandler_t handler = p->signals.actions[n - 1].sa_handler;
+        __sighandler_t handler = signal_handler(p->signals.actions, n);
         if (handler == SIG_IGN)
             out->ignored |= SIGNAL_BIT(n);
         else if (handler != SIG_DFL)

@@ -9,6 +9,7 @@
 #include "guest_kernel/core/trap.h"
 #include "guest_kernel/process.h"
 #include "guest_kernel/ptrace.h"
+#include "guest_kernel/signal_actions.h"
 #include "lib/x86.h"
 
 #define SYSCALL_GOOD 0x80 /* PTRACE_O_TRACESYSGOOD: marks SIGTRAP of calls */
@@ -25,14 +26,14 @@ static siginfo_t trap_info(int signal, uint32_t code)
 void ptrace_notify_tracer(struct thread *t, int why, int status)
 {
     struct process *to = t->ptrace.tracer->process;
-    const struct sigaction *action = &to->signals.actions[SIGCHLD - 1];
+    const struct sigaction action = signal_action(to->signals.actions, SIGCHLD);
     siginfo_t info = {.si_signo = SIGCHLD, .si_code = why};
 
     assert_held(&process_tree_lock);
     info.si_pid = t->task->tid;
     info.si_uid = t->task->cred.uid;
     info.si_status = status;
-    if (action->sa_handler != SIG_IGN && !(action->sa_flags & SA_NOCLDSTOP))
+    if (action.sa_handler != SIG_IGN && !(action.sa_flags & SA_NOCLDSTOP))
         (void)signal_send_process(to, &info);
     wake_all(&to->child_changed);
 }

@@ -9,6 +9,7 @@
 #include "guest_kernel/account.h"
 #include "guest_kernel/core/alloc.h"
 #include "guest_kernel/process.h"
+#include "guest_kernel/signal_actions.h"
 #include "lib/string.h"
 
 struct wait_queue signal_arrived = {.waiters = TAILQ_HEAD_INITIALIZER(signal_arrived.waiters)};
@@ -19,13 +20,12 @@ void signal_queue_init(struct signal_queue *q)
     TAILQ_INIT(&q->items);
 }
 
-void signal_state_init(struct signal_state *s, const struct signal_state *parent)
+void signal_state_init(struct signal_state *s, struct signal_actions *actions)
 {
     s->lock = (struct spinlock)SPINLOCK_INIT;
     signal_queue_init(&s->pending);
     wait_queue_init(&s->resumed);
-    if (parent)
-        memcpy(s->actions, parent->actions, sizeof(s->actions));
+    s->actions = actions;
 }
 
 siginfo_t signal_info_kernel(int signal)
@@ -169,7 +169,7 @@ bool signal_join_stop(struct thread *t)
 
 static bool is_ignored(const struct process *p, int signal)
 {
-    __sighandler_t handler = p->signals.actions[signal - 1].sa_handler;
+    __sighandler_t handler = signal_handler(p->signals.actions, signal);
 
     if (handler == SIG_DFL)
         return signal_default_action(signal) == SIGNAL_IGNORE || signal == SIGCONT;
@@ -345,12 +345,11 @@ void signal_force(const siginfo_t *info)
 {
     struct thread *t = thread_current();
     struct process *p = t->process;
-    struct sigaction *action = &p->signals.actions[info->si_signo - 1];
     signal_set bit = SIGNAL_BIT(info->si_signo);
     uint64_t flags = spin_lock_irqsave(&p->signals.lock);
 
-    if (action->sa_handler == SIG_IGN || (t->blocked & bit)) {
-        action->sa_handler = SIG_DFL;
+    if (signal_handler(p->signals.actions, info->si_signo) == SIG_IGN || (t->blocked & bit)) {
+        signal_action_default(p->signals.actions, info->si_signo);
         t->blocked &= ~bit;
     }
     queue_discard(&t->pending, bit);
@@ -424,20 +423,8 @@ bool signal_is_ignored_or_blocked(int signal)
     struct thread *t = thread_current();
     struct process *p = t->process;
     uint64_t flags = spin_lock_irqsave(&p->signals.lock);
-    bool result = is_blocked(t, signal) || p->signals.actions[signal - 1].sa_handler == SIG_IGN;
+    bool result = is_blocked(t, signal) || signal_handler(p->signals.actions, signal) == SIG_IGN;
 
     spin_unlock_irqrestore(&p->signals.lock, flags);
     return result;
-}
-
-void signal_reset_on_exec(struct process *p)
-{
-    uint64_t flags = spin_lock_irqsave(&p->signals.lock);
-
-    for (unsigned i = 0; i < SIGNAL_COUNT; i++) {
-        struct sigaction *a = &p->signals.actions[i];
-        __sighandler_t handler = a->sa_handler == SIG_IGN ? SIG_IGN : SIG_DFL;
-        *a = (struct sigaction){.sa_handler = handler};
-    }
-    spin_unlock_irqrestore(&p->signals.lock, flags);
 }

@@ -15,6 +15,7 @@
 
 struct account;
 struct process;
+struct signal_actions;
 struct thread;
 
 struct signal_item { /* one queued siginfo */
@@ -32,7 +33,7 @@ struct signal_queue {
 
 struct signal_state {
     struct spinlock lock;
-    struct sigaction actions[SIGNAL_COUNT]; /* [n - 1] */
+    struct signal_actions *actions; /* one reference; may be shared with other processes (signal_actions.h) */
     struct signal_queue pending;
     bool exiting;              /* a group exit is under way: every thread ends with exit_code */
     uint32_t exit_code;        /* wait status word */
@@ -99,9 +100,7 @@ bool signal_is_ignored_or_blocked(int signal);
 void signal_work(struct pt_regs *regs);
 void signal_user_fault(int signal, int si_code, uint64_t address, int trap, uint64_t error_code);
 
-/* execve: handlers back to default; ignored stays ignored. */
-void signal_reset_on_exec(struct process *p);
-void signal_state_init(struct signal_state *s, const struct signal_state *parent_or_null);
+void signal_state_init(struct signal_state *s, struct signal_actions *actions); /* takes over the reference */
 void signal_flush_thread(struct thread *t);   /* frees what is queued; the lock is held */
 void signal_discard(struct process *p, signal_set set); /* from all its queues; the lock is held */
 /* Recompute TASK_SIGNAL of a thread; the lock is held. */

@@ -12,6 +12,7 @@
 #include "guest_kernel/process.h"
 #include "guest_kernel/rseq.h"
 #include "guest_kernel/signal.h"
+#include "guest_kernel/signal_actions.h"
 #include "guest_kernel/signal_dequeue.h"
 #include "lib/x86.h"
 
@@ -181,7 +182,7 @@ static bool next_handled(struct thread *t, siginfo_t *info, struct sigaction *ac
             signal = ptrace_signal(t, &flags, info, to_thread);
         if (!signal)
             continue;
-        *action = s->actions[signal - 1];
+        *action = signal_action(s->actions, signal);
         if (action->sa_handler == SIG_IGN)
             continue;
         spin_unlock_irqrestore(&s->lock, flags);
@@ -189,7 +190,7 @@ static bool next_handled(struct thread *t, siginfo_t *info, struct sigaction *ac
         flags = spin_lock_irqsave(&s->lock);
         if (action->sa_handler != SIG_DFL) {
             if (action->sa_flags & SA_ONESHOT)
-                s->actions[signal - 1].sa_handler = SIG_DFL;
+                signal_action_default(s->actions, signal);
             break;
         }
         enum signal_default what = signal_default_action(signal);
@@ -267,7 +268,7 @@ static void handle(struct pt_regs *regs, const siginfo_t *info, const struct sig
         siginfo_t fault = signal_info_kernel(SIGSEGV);
         if (info->si_signo == SIGSEGV) { /* its handler cannot be called: the default action it is */
             uint64_t flags = spin_lock_irqsave(&t->process->signals.lock);
-            t->process->signals.actions[SIGSEGV - 1].sa_handler = SIG_DFL;
+            signal_action_default(t->process->signals.actions, SIGSEGV);
             spin_unlock_irqrestore(&t->process->signals.lock, flags);
         }
         signal_force(&fault);

@@ -7,6 +7,7 @@
 #include "abi/syscalls.h"
 #include "guest_kernel/process.h"
 #include "guest_kernel/signal.h"
+#include "guest_kernel/signal_actions.h"
 #include "guest_kernel/signal_dequeue.h"
 #include "guest_kernel/time_convert.h"
 
@@ -39,11 +40,12 @@ long sys_rt_sigaction(const struct syscall_args *args)
         return -EINVAL;
 
     uint64_t flags = spin_lock_irqsave(&p->signals.lock);
-    old = p->signals.actions[signal - 1];
-    if (args->a[1]) {
+    if (!args->a[1]) {
+        old = signal_action(p->signals.actions, signal);
+    } else {
         action.sa_mask &= ~SIGNALS_UNBLOCKABLE;
         action.sa_flags &= KNOWN_ACTION_FLAGS; /* a program finds out what is supported by reading it back */
-        p->signals.actions[signal - 1] = action;
+        old = signal_action_set(p->signals.actions, signal, &action);
         discard_ignored(p, signal, &action);
     }
     spin_unlock_irqrestore(&p->signals.lock, flags);

@@ -170,6 +170,73 @@ static void show_numbers(void)
     show_number_in_turn();
 }
 
+static void on_signal(int signal)
+{
+    shared = signal;
+}
+
+static void show_handler(const char *what, int signal)
+{
+    struct sigaction action;
+
+    sigaction(signal, NULL, &action);
+    printf("%s: %s, flags %lx\n", what, action.sa_handler == SIG_DFL ? "default" : action.sa_handler == SIG_IGN ? "ignored" : "handled",
+           (unsigned long)action.sa_flags & ~0x04000000UL);
+}
+
+static int handler_child(void *argument)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND};
+
+    if (argument)
+        sigaction(SIGUSR1, &action, NULL);
+    raise(SIGUSR2);
+    show("seen by the child's handler", shared);
+    show_call(unshare(CLONE_SIGHAND));
+    show_call(unshare(CLONE_VM));
+    show_call(unshare(CLONE_THREAD));
+    fflush(stdout); /* its buffer is its parent's */
+    if (argument)
+        _exit(3);
+    execl("/proc/self/exe", "proc_clone", "show handlers", NULL);
+    _exit(99);
+}
+
+/* Memory is shared: the parent does nothing meanwhile. */
+static void run_with_handlers(unsigned long flags, void *argument)
+{
+    static char stack[65536] __attribute__((aligned(16)));
+    int status;
+
+    fflush(stdout);
+    pid_t child = clone(handler_child, stack + sizeof(stack), (int)(CLONE_VM | CLONE_VFORK | SIGCHLD | flags), argument);
+    show("waited for", waitpid(child, &status, 0) == child);
+    show_status("child with handlers", status);
+    show_handler("SIGUSR1", SIGUSR1);
+    show_handler("SIGUSR2", SIGUSR2);
+    show_handler("SIGHUP", SIGHUP);
+}
+
+/* Processes that share signal handlers and nothing else of signals. */
+static void show_shared_handlers(void)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND | SA_RESTART};
+
+    signal(SIGHUP, SIG_IGN);
+    sigaction(SIGUSR2, &action, NULL);
+    run_with_handlers(CLONE_SIGHAND, "sets another"); /* SA_RESETHAND in the child is seen here */
+    shared = 0;
+    raise(SIGUSR1);
+    show("seen by the handler of the child's making", shared);
+    sigaction(SIGUSR2, &action, NULL);
+    run_with_handlers(0, "sets another"); /* a copy of its own */
+    run_with_handlers(CLONE_SIGHAND, NULL); /* execve ends the sharing */
+    show_call(unshare(CLONE_SIGHAND | CLONE_VM));
+    signal(SIGUSR1, SIG_DFL);
+    signal(SIGUSR2, SIG_DFL);
+    signal(SIGHUP, SIG_DFL);
+}
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t turn = PTHREAD_COND_INITIALIZER;
 static int whose, counter;
@@ -235,12 +302,19 @@ static void show_exit_with_threads(void)
     show_status("killed with threads", status);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc > 1 && !strcmp(argv[1], "show handlers")) {
+        show_handler("after execve, SIGUSR1", SIGUSR1);
+        show_handler("after execve, SIGUSR2", SIGUSR2);
+        show_handler("after execve, SIGHUP", SIGHUP);
+        return 0;
+    }
     show_vfork();
     show_refusals();
     show_exit_signal();
     show_numbers();
+    show_shared_handlers();
     show_threads();
     show_exit_with_threads();
     return 0;
