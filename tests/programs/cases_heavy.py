@@ -24,7 +24,7 @@ print `echo backtick; exit 2`, $? >> 8, "\n"; system("sh", "-c", "kill -9 \$\$")
 pipe(my $r, my $x); if (!fork()) { close $r; syswrite($x, "y" x 200000); exit } close $x; my $total = 0; while (my $n = sysread($r, my $b, 65536)) { $total += $n } print "$total\n"; wait;
 my $text = join " ", map { chr(97 + $_ % 26) x 3 } 0 .. 50; my $count = () = $text =~ /(\w)\1\1/g; print "$count\n"; (my $u = "stra\x{df}e") =~ tr/a-z/A-Z/; print length $u, "\n"; printf "%s %05.1f %b\n", strftime("%Y-%m-%d", gmtime(86400 * 365)), 3.14159, 10;
 my @found; find(sub { push @found, $_ if -f && /^perl/ }, "/usr/bin"); print "@found\n"; mkdir "/tmp/d" or die; rename $name, "/tmp/d/f"; opendir(my $dh, "/tmp/d"); print join(",", grep { !/^\./ } readdir $dh), "\n"; print -s "/tmp/d/f", " ", (stat "/tmp/d/f")[2] & 07777, "\n"; die "the end\n";
-"""], ["perl", "coreutils", "dash"], programs=["sh", "seq", "cat"], add=PERL, places=("qemu", "bochs"), quick_places=("qemu",))
+"""], ["perl", "coreutils", "dash"], programs=["sh", "seq", "cat"], add=PERL, places=("qemu", "bochs"), quick_places=("qemu",), timeout=180)
 
 python("python_basics", r"""
 import sys, os, json, hashlib, tempfile, signal, time, subprocess, threading, sqlite3, struct, zlib, bz2, lzma, random, re, datetime, decimal, ctypes, mmap, array, shutil, pathlib, glob, csv, io, pickle, uuid, platform, resource, fcntl, select, errno, locale, collections, heapq, functools, itertools, math, statistics, fractions, base64, secrets, textwrap, argparse, logging, configparser, gzip, zipfile, tarfile, urllib.parse, html, http.client, email.message, xml.etree.ElementTree as ET
