@@ -189,7 +189,7 @@ long futex_wake(uint64_t address, bool shared, uint32_t count, uint32_t bitset)
 }
 
 /* 0 woken, -ETIMEDOUT, -ERESTARTSYS. */
-static long waiter_sleep(struct futex_waiter *w, uint64_t deadline_ns)
+static long waiter_sleep(struct futex_waiter *w, const struct futex_timeout *timeout)
 {
     long result = 0;
 
@@ -201,7 +201,7 @@ static long waiter_sleep(struct futex_waiter *w, uint64_t deadline_ns)
             result = -ERESTARTSYS;
             break;
         }
-        if (!task_sleep_until(deadline_ns)) {
+        if (!futex_sleep(timeout)) {
             result = -ETIMEDOUT;
             break;
         }
@@ -210,7 +210,8 @@ static long waiter_sleep(struct futex_waiter *w, uint64_t deadline_ns)
     return futex_leave(w) ? 0 : result;
 }
 
-static long wait_until(uint64_t address, bool shared, uint32_t expected, uint64_t deadline_ns, uint32_t bitset)
+static long wait_until(uint64_t address, bool shared, uint32_t expected, const struct futex_timeout *timeout,
+                       uint32_t bitset)
 {
     struct futex_waiter w = {.bitset = bitset, .task = task_current()};
 
@@ -219,13 +220,13 @@ static long wait_until(uint64_t address, bool shared, uint32_t expected, uint64_
     long error = futex_key_make(&w.key, address, shared, false);
     if (!error)
         error = futex_enter(&w, address, expected);
-    return error ? error : waiter_sleep(&w, deadline_ns);
+    return error ? error : waiter_sleep(&w, timeout);
 }
 
 static long wait_again(struct thread *t)
 {
-    uint64_t deadline_ns = t->task->restart_deadline_ns;
-    long result = wait_until(t->restart_args[0], t->restart_args[3], (uint32_t)t->restart_args[1], deadline_ns,
+    struct futex_timeout timeout = {t->task->restart_deadline_ns, t->restart_args[4]};
+    long result = wait_until(t->restart_args[0], t->restart_args[3], (uint32_t)t->restart_args[1], &timeout,
                              (uint32_t)t->restart_args[2]);
 
     if (result != -ERESTARTSYS)
@@ -234,27 +235,29 @@ static long wait_again(struct thread *t)
     return -ERESTART_RESTARTBLOCK;
 }
 
-static long futex_wait(uint64_t address, bool shared, uint32_t expected, uint64_t deadline_ns, uint32_t bitset)
+static long futex_wait(uint64_t address, bool shared, uint32_t expected, const struct futex_timeout *timeout,
+                       uint32_t bitset)
 {
     struct thread *t = thread_current();
-    long result = wait_until(address, shared, expected, deadline_ns, bitset);
+    long result = wait_until(address, shared, expected, timeout, bitset);
 
-    if (result != -ERESTARTSYS || deadline_ns == WAIT_FOREVER)
+    if (result != -ERESTARTSYS || timeout->ns == WAIT_FOREVER)
         return result;
     t->restart = wait_again;
     t->restart_args[0] = address;
     t->restart_args[1] = expected;
     t->restart_args[2] = bitset;
     t->restart_args[3] = shared;
-    t->task->restart_deadline_ns = deadline_ns;
+    t->restart_args[4] = timeout->realtime;
+    t->task->restart_deadline_ns = timeout->ns;
     return -ERESTART_RESTARTBLOCK;
 }
 
-long futex_deadline(uint64_t address, bool relative, bool realtime, uint64_t *deadline_ns)
+long futex_timeout_read(uint64_t address, bool relative, bool realtime, struct futex_timeout *out)
 {
     struct timespec timeout;
 
-    *deadline_ns = WAIT_FOREVER;
+    *out = (struct futex_timeout){.ns = WAIT_FOREVER};
     if (!address)
         return 0;
     if (get_user(timeout, user(address)))
@@ -262,8 +265,20 @@ long futex_deadline(uint64_t address, bool relative, bool realtime, uint64_t *de
     if (!timespec_is_valid(&timeout))
         return -EINVAL;
     uint64_t ns = timespec_to_ns(&timeout);
-    *deadline_ns = relative ? deadline_after(ns) : realtime ? deadline_of_realtime(ns) : ns;
+    *out = (struct futex_timeout){relative ? deadline_after(ns) : ns, realtime && !relative};
     return 0;
+}
+
+bool futex_sleep(const struct futex_timeout *timeout)
+{
+    struct waiter set;
+
+    if (!timeout->realtime)
+        return task_sleep_until(timeout->ns);
+    wait_enqueue(&clock_was_set, &set); /* before the clock is looked at: set after that, it wakes us */
+    bool left = task_sleep_until(deadline_of_realtime(timeout->ns));
+    wait_dequeue(&set);
+    return left || clock_realtime_ns() < timeout->ns;
 }
 
 static bool takes_realtime(int command)
@@ -297,7 +312,8 @@ static long futex_other(const struct syscall_args *args, int command)
 
 long sys_futex(const struct syscall_args *args)
 {
-    uint64_t address = args->a[0], deadline_ns;
+    uint64_t address = args->a[0];
+    struct futex_timeout timeout;
     int op = (int)args->a[1], command = op & FUTEX_CMD_MASK;
     uint32_t value = (uint32_t)args->a[2], bitset = FUTEX_BITSET_MATCH_ANY;
     bool shared = !(op & FUTEX_PRIVATE_FLAG);
@@ -309,8 +325,8 @@ long sys_futex(const struct syscall_args *args)
         bitset = (uint32_t)args->a[5];
         /* fall through */
     case FUTEX_WAIT: {
-        long error = futex_deadline(args->a[3], command == FUTEX_WAIT, op & FUTEX_CLOCK_REALTIME, &deadline_ns);
-        return error ? error : futex_wait(address, shared, value, deadline_ns, bitset);
+        long error = futex_timeout_read(args->a[3], command == FUTEX_WAIT, op & FUTEX_CLOCK_REALTIME, &timeout);
+        return error ? error : futex_wait(address, shared, value, &timeout, bitset);
     }
     case FUTEX_WAKE_BITSET:
         return futex_wake(address, shared, value, (uint32_t)args->a[5]);

@@ -62,8 +62,15 @@ bool futex_is_woken(const struct futex_waiter *w);
 /* True if it was woken before it could leave. */
 bool futex_leave(struct futex_waiter *w);
 
+struct futex_timeout {
+    uint64_t ns; /* monotonic or real time; WAIT_FOREVER: none */
+    bool realtime;
+};
+
 /* An absolute deadline on one of two clocks, or a relative one; no address: none.  0, -EFAULT, -EINVAL. */
-long futex_deadline(uint64_t address, bool relative, bool realtime, uint64_t *deadline_ns) must_check;
+long futex_timeout_read(uint64_t address, bool relative, bool realtime, struct futex_timeout *out) must_check;
+/* task_sleep_until() for it: false if the time is over.  True also when the real time was set. */
+bool futex_sleep(const struct futex_timeout *timeout) must_check;
 
 /* futex_requeue.c, futex_pi.c, futex_requeue_pi.c */
 struct syscall_args;

@@ -335,7 +335,8 @@ static long leave(struct futex_bucket *b, uint64_t address, struct pi_waiter *w,
     }
 }
 
-long pi_wait(struct futex_bucket *b, uint64_t address, struct pi_waiter *w, uint64_t deadline_ns, long interrupted)
+long pi_wait(struct futex_bucket *b, uint64_t address, struct pi_waiter *w, const struct futex_timeout *timeout,
+             long interrupted)
 {
     for (;;) {
         long result = 0;
@@ -343,7 +344,7 @@ long pi_wait(struct futex_bucket *b, uint64_t address, struct pi_waiter *w, uint
         if (!pi_is_called(w)) {
             if (task_signal_pending())
                 result = interrupted;
-            else if (task_sleep_until(deadline_ns))
+            else if (futex_sleep(timeout))
                 continue;
             else
                 result = -ETIMEDOUT;
@@ -377,10 +378,11 @@ long futex_lock_pi(const struct syscall_args *args)
 {
     uint32_t op = (uint32_t)args->a[1], command = op & (uint32_t)FUTEX_CMD_MASK;
     bool try = command == FUTEX_TRYLOCK_PI, realtime = command == FUTEX_LOCK_PI || (op & FUTEX_CLOCK_REALTIME);
-    uint64_t address = args->a[0], deadline_ns = WAIT_FOREVER;
+    struct futex_timeout timeout = {.ns = WAIT_FOREVER};
+    uint64_t address = args->a[0];
     struct futex_key key;
     struct pi_waiter w;
-    long result = try ? 0 : futex_deadline(args->a[3], false, realtime, &deadline_ns);
+    long result = try ? 0 : futex_timeout_read(args->a[3], false, realtime, &timeout);
 
     if (!result)
         result = futex_key_make(&key, address, !(op & FUTEX_PRIVATE_FLAG), true);
@@ -393,7 +395,7 @@ long futex_lock_pi(const struct syscall_args *args)
             result = -EAGAIN;
     } while (result == -EAGAIN);
     if (!result)
-        return pi_wait(b, address, &w, deadline_ns, -ERESTARTNOINTR);
+        return pi_wait(b, address, &w, &timeout, -ERESTARTNOINTR);
     return result == -EBUSY ? -EWOULDBLOCK : MIN(result, 0);
 }
 

@@ -33,7 +33,8 @@ long pi_block(struct pi_lock *l, struct pi_waiter *w, struct thread *t);
 /* Frees a lock that nobody waits for; the bucket's lock held. */
 void pi_lock_drop(struct pi_lock *l);
 /* Asleep until w, which waits for a lock of that key at that address, has it: 0; `interrupted`, -ETIMEDOUT, -EFAULT. */
-long pi_wait(struct futex_bucket *b, uint64_t address, struct pi_waiter *w, uint64_t deadline_ns, long interrupted);
+long pi_wait(struct futex_bucket *b, uint64_t address, struct pi_waiter *w, const struct futex_timeout *timeout,
+             long interrupted);
 bool pi_is_called(const struct pi_waiter *w); /* granted or inherits */
 
 #endif

@@ -108,7 +108,7 @@ long futex_requeue_pi(const struct syscall_args *args)
 }
 
 /* Not moved in time: 0 is no result. */
-static long sleep_on_first(struct futex_waiter *w, uint64_t deadline_ns)
+static long sleep_on_first(struct futex_waiter *w, const struct futex_timeout *timeout)
 {
     for (;;) {
         task_sleep_prepare(true);
@@ -116,7 +116,7 @@ static long sleep_on_first(struct futex_waiter *w, uint64_t deadline_ns)
         bool called = futex_is_woken(w); /* moved, or given the lock: the rest is pi_wait()'s business */
         if (!called && task_signal_pending())
             result = -ERESTARTNOINTR;
-        else if (!called && !task_sleep_until(deadline_ns))
+        else if (!called && !futex_sleep(timeout))
             result = -ETIMEDOUT;
         task_sleep_cancel();
         if (called || result)
@@ -128,11 +128,11 @@ long futex_wait_requeue_pi(const struct syscall_args *args)
 {
     uint32_t op = (uint32_t)args->a[1];
     bool shared = !(op & FUTEX_PRIVATE_FLAG);
-    uint64_t deadline_ns;
+    struct futex_timeout timeout;
     struct pi_waiter pi = {0};
     struct futex_key key2;
     struct futex_waiter w = {.bitset = FUTEX_BITSET_MATCH_ANY, .task = task_current(), .goes = &key2, .pi = &pi};
-    long result = futex_deadline(args->a[3], false, op & FUTEX_CLOCK_REALTIME, &deadline_ns);
+    long result = futex_timeout_read(args->a[3], false, op & FUTEX_CLOCK_REALTIME, &timeout);
 
     if (!result && args->a[0] == args->a[4])
         result = -EINVAL;
@@ -145,6 +145,6 @@ long futex_wait_requeue_pi(const struct syscall_args *args)
     if (!result)
         result = futex_enter(&w, args->a[0], (uint32_t)args->a[2]);
     if (!result)
-        result = sleep_on_first(&w, deadline_ns);
-    return result ? result : pi_wait(futex_bucket_of(&key2), args->a[4], &pi, deadline_ns, -EWOULDBLOCK);
+        result = sleep_on_first(&w, &timeout);
+    return result ? result : pi_wait(futex_bucket_of(&key2), args->a[4], &pi, &timeout, -EWOULDBLOCK);
 }

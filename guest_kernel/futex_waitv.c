@@ -72,7 +72,7 @@ static bool any_is_woken(const struct group *g, uint32_t count)
     return i < count;
 }
 
-static long sleep_on_all(struct group *g, uint32_t count, uint64_t deadline_ns)
+static long sleep_on_all(struct group *g, uint32_t count, const struct futex_timeout *timeout)
 {
     long result = 0;
 
@@ -84,7 +84,7 @@ static long sleep_on_all(struct group *g, uint32_t count, uint64_t deadline_ns)
             result = -ERESTARTSYS;
             break;
         }
-        if (!task_sleep_until(deadline_ns)) {
+        if (!futex_sleep(timeout)) {
             result = -ETIMEDOUT;
             break;
         }
@@ -98,7 +98,7 @@ long sys_futex_waitv(const struct syscall_args *args)
 {
     uint32_t count = (uint32_t)args->a[1];
     int clock = (int)args->a[4];
-    uint64_t deadline_ns = WAIT_FOREVER;
+    struct futex_timeout timeout = {.ns = WAIT_FOREVER};
     long woken = -1, result = 0;
 
     if ((uint32_t)args->a[2] || !count || count > FUTEX_WAITV_MAX || !args->a[0])
@@ -106,7 +106,7 @@ long sys_futex_waitv(const struct syscall_args *args)
     if (args->a[3] && clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC)
         return -EINVAL;
     if (args->a[3])
-        result = futex_deadline(args->a[3], false, clock == CLOCK_REALTIME, &deadline_ns);
+        result = futex_timeout_read(args->a[3], false, clock == CLOCK_REALTIME, &timeout);
     if (result)
         return result;
     struct group *g = mem_alloc(count * sizeof(*g));
@@ -116,7 +116,7 @@ long sys_futex_waitv(const struct syscall_args *args)
     if (!result)
         result = enter_all(g, count, &woken);
     if (!result)
-        result = woken >= 0 ? woken : sleep_on_all(g, count, deadline_ns);
+        result = woken >= 0 ? woken : sleep_on_all(g, count, &timeout);
     mem_free(g);
     return result;
 }

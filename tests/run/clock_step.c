@@ -4,6 +4,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <linux/futex.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -146,6 +147,51 @@ static void show_sleep(void)
     pthread_join(thread, NULL);
 }
 
+/* Who waits at a futex for a real time: woken by the clock that jumps past it. */
+static void show_futex(const char *what, int operation, uint32_t *word)
+{
+    struct timespec ts = {now_s(CLOCK_REALTIME) + 100, 0};
+    int64_t start = now_s(CLOCK_MONOTONIC);
+    pthread_t thread;
+    uint32_t other = 0;
+
+    pthread_create(&thread, NULL, stepper, (void *)200L);
+    errno = 0;
+    long result = syscall(SYS_futex, word, operation, *word, &ts, &other, FUTEX_BITSET_MATCH_ANY);
+    printf("%s: %ld errno %d, soon: %d\n", what, result, errno, now_s(CLOCK_MONOTONIC) - start < 20);
+    pthread_join(thread, NULL);
+}
+
+static void *pi_owner(void *argument)
+{
+    syscall(SYS_futex, argument, FUTEX_LOCK_PI, 0, NULL, NULL, 0);
+    pause();
+    return NULL;
+}
+
+static void show_futexes(void)
+{
+    static uint32_t word, lock;
+    struct futex_waitv wait = {.uaddr = (uintptr_t)&word, .flags = FUTEX_32};
+    struct timespec ts, from, to;
+    pthread_t thread;
+
+    show_futex("FUTEX_WAIT_BITSET", FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME, &word);
+    show_futex("FUTEX_WAIT_REQUEUE_PI", FUTEX_WAIT_REQUEUE_PI | FUTEX_CLOCK_REALTIME, &word);
+    pthread_create(&thread, NULL, pi_owner, &lock);
+    while (!__atomic_load_n(&lock, __ATOMIC_ACQUIRE))
+        usleep(1000);
+    show_futex("FUTEX_LOCK_PI", FUTEX_LOCK_PI, &lock);
+    clock_gettime(CLOCK_REALTIME, &ts);
+    ts.tv_sec += 1;
+    clock_gettime(CLOCK_MONOTONIC, &from);
+    pthread_create(&thread, NULL, stepper, (void *)-2L);
+    show_call(syscall(SYS_futex_waitv, &wait, 1, 0, &ts, CLOCK_REALTIME));
+    clock_gettime(CLOCK_MONOTONIC, &to);
+    show("longer", (to.tv_sec - from.tv_sec) * 1000 + (to.tv_nsec - from.tv_nsec) / 1000000 >= 2900);
+    pthread_join(thread, NULL);
+}
+
 static void show_adjustments(void)
 {
     struct timex x = {.modes = ADJ_SETOFFSET | ADJ_NANO, .time = {-30, 500000000}};
@@ -195,6 +241,7 @@ int main(void)
     show_timerfds();
     show_timers();
     show_sleep();
+    show_futexes();
     show_adjustments();
     show_zone();
     puts("== end");
