@@ -40,7 +40,7 @@ PROGRAMS = {
     "net/af_unix": "test_unix_oob",
     "pidfd": "pidfd_test pidfd_fdinfo_test pidfd_open_test pidfd_poll_test pidfd_wait pidfd_getfd_test pidfd_setns_test",
     "ptrace": "get_syscall_info peeksiginfo vmaccess",
-    "rseq": "basic_test basic_percpu_ops_test param_test",
+    "rseq": "basic_test basic_percpu_ops_test param_test param_test_compare_twice",
     "sigaltstack": "sas",
     "splice": "default_file_splice_read splice_read",
     "timers": "posix_timers nanosleep nsleep-lat set-timer-lat inconsistency-check raw_skew threadtest valid-adjtimex adjtick"
@@ -58,7 +58,8 @@ AGAIN_MAX = 3 # programs that fail are run once more, if there are no more: some
 FLAGS = ["-O2", "-g", "-std=gnu99", "-pthread", "-w", "-I../include", "-I../..", "-D_GNU_SOURCE="]
 STATIC = ["-static", "-no-pie"]
 RSEQ = ["rseq.c", "-I.", "-I../../../include"]
-DYNAMIC = {"basic_test": RSEQ, "basic_percpu_ops_test": RSEQ, "param_test": RSEQ}
+DYNAMIC = {"basic_test": RSEQ, "basic_percpu_ops_test": RSEQ, "param_test": RSEQ, "param_test_compare_twice": RSEQ + ["-DRSEQ_COMPARE_TWICE"]}
+SOURCE_OF = {"param_test_compare_twice": "param_test"} # one program, built in two ways
 LIBRARIES = ("/lib64/ld-linux-x86-64.so.2", "/lib/x86_64-linux-gnu/libc.so.6")
 EXTRA = {"sysret_ss_attrs": ["thunks.S"], "check_initial_reg_state": ["-Wl,-ereal_start"],
          "memfd_test": ["common.c", "-D_FILE_OFFSET_BITS=64"], "vdso_test_abi": ["parse_vdso.c"],
@@ -102,7 +103,7 @@ def fetch():
 def compile_program(name, target):
     folder = os.path.join(SOURCES, SELFTESTS, FOLDERS.get(name, "x86"))
     how = DYNAMIC.get(name) or STATIC + EXTRA.get(name, [])
-    subprocess.run(["gcc"] + FLAGS + ["-o", target, name + ".c"] + how, cwd=folder, check=True, stderr=subprocess.DEVNULL)
+    subprocess.run(["gcc"] + FLAGS + ["-o", target, SOURCE_OF.get(name, name) + ".c"] + how, cwd=folder, check=True, stderr=subprocess.DEVNULL)
 
 
 def pack(build, directory, names):
