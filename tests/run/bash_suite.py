@@ -8,11 +8,13 @@ at a terminal: script(1) here, `trapline run -t` there.  NAME: of run-NAME; --al
 the tests' own sleeping.  Exit status: 0 equal, 1 different, 77 the sources cannot be had here.
 """
 import argparse
+import difflib
 import glob
 import os
 import pty
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -20,8 +22,9 @@ import tempfile
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SOURCE = os.path.join(TOP, "sources", "bash")
 JOB_CONTROL = ["jobs", "coproc", "procsub", "set-x", "test", "comsub", "redir", "heredoc"]
-TOOLS = """awk basename bash cat chgrp chmod cmp cp cut date diff dirname echo env expr false find grep head id kill ln ls mkdir mkfifo mktemp
+TOOLS = """awk basename bash cat chgrp chmod cmp cp cut date diff dirname echo egrep env expr false fgrep find grep head id kill ln locale ls mkdir mkfifo mktemp
  mv od printf ps readlink rm rmdir sed seq sh sleep sort stty tail tee test touch tr true tty umask uname uniq wc which""".split()
+LOCALES = [path for path in ("/usr/lib/locale", "/usr/lib/x86_64-linux-gnu/gconv") if os.path.exists(path)]
 SCRIPT = """cd {tests}
 export THIS_SH=/bin/bash TMPDIR={tests}/tmp PATH=.:/usr/bin:/bin LC_ALL=C HOME=/tmp TERM=dumb
 unset LANG
@@ -50,6 +53,9 @@ def at_terminal(command, timeout):
     output = b""
     pid, master = pty.fork()
     if pid == 0:
+        for ignored in (signal.SIGPIPE, signal.SIGXFSZ): # by Python, which the tests would see
+            signal.signal(ignored, signal.SIG_DFL)
+        os.closerange(3, 256) # the tests show the numbers of what they open
         os.execvp("timeout", ["timeout", "--foreground", str(timeout), *command])
     while True:
         try:
@@ -87,7 +93,7 @@ def main():
         script = os.path.join(directory, "script")
         with open(script, "w", encoding="ascii") as f:
             f.write(SCRIPT.format(tests=tests, names=" ".join(names)))
-        added = [word for path in [tests, script] + [p for p in map(shutil.which, TOOLS) if p] for word in ("--add", path)]
+        added = [word for path in [tests, script, *LOCALES] + [p for p in map(shutil.which, TOOLS) if p] for word in ("--add", path)]
         output = at_terminal([os.path.join(options.build, "trapline"), "run", "--machine", options.on, "-t", "--timeout", "900", *added,
                               "--", "/bin/bash", script], 900)
         there = split(output)
@@ -99,7 +105,9 @@ def main():
         passed, failed = passed + equal, failed + (not equal)
         print(f"{'ok  ' if equal else 'FAIL'} {name}: status {here.get(name, ['none'])[0]} on Linux, {there.get(name, ['none'])[0]} here")
         if not equal:
-            print("\n".join("     | " + line for line in there.get(name, ("", ""))[1].splitlines()[:20]))
+            different = difflib.unified_diff(here.get(name, ("", ""))[1].splitlines(), there.get(name, ("", ""))[1].splitlines(), "linux",
+                                             options.on, "", "", 1, "")
+            print("\n".join("     | " + line for line in list(different)[:40]))
     print(f"tests/run/bash_suite: {passed} passed, {failed} failed")
     return 1 if failed else 0
 
