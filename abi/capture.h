@@ -1,5 +1,5 @@
 /*
- * The optional paravirtual feature "Trapline trace", version 2: how a guest kernel tells the hypervisor which task
+ * The optional paravirtual feature "Trapline trace", version 3: how a guest kernel tells the hypervisor which task
  * runs and which user bytes a call consumed or produced.  Both sides include this file; nothing in it is trusted by
  * the hypervisor beyond its bounds.
  *
@@ -15,6 +15,9 @@
  *     judged anew.  If it is refused, the guest lets it return that error; else it counts as one more dispatch.
  *   - `wanted` and `request` are written by the hypervisor as it lets a call through; the guest copies and clears them at the
  *     dispatch, and from then on they belong to that task's call.
+ *   - A call with CAPTURE_WANT_CHECK has each text and address judged, when it is in the kernel's own memory and before anything is
+ *     done with it (CAPTURE_CALL_CHECK).  If somebody is asked, the task waits: it asks again with CAPTURE_CALL_ANSWER after the
+ *     interrupt that CAPTURE_CALL_REGISTER named, and when the time it was told is over.
  *   - The call is closed by the SYSRET exit, or, when it leaves the kernel by another way, by CAPTURE_CALL_CLOSE.
  *
  * VMCALL: RAX = number, RBX, RCX, RDX, RSI = arguments; RAX = 0 or -errno on return.  From CPL 0 only.
@@ -25,7 +28,7 @@
 #include <stdint.h>
 
 #define CAPTURE_CPUID_LEAF 0x40000100u
-#define CAPTURE_VERSION 2u
+#define CAPTURE_VERSION 3u
 #define CAPTURE_SIGNATURE_EBX 0x70617254u /* "Trap" */
 #define CAPTURE_SIGNATURE_ECX 0x656e696cu /* "line" */
 #define CAPTURE_SIGNATURE_EDX 0x63617254u /* "Trac" */
@@ -34,17 +37,30 @@
 #define FEATURES_CPUID_LEAF (CAPTURE_CPUID_LEAF + 1)
 #define FEATURE_FRESH_ZERO 1u /* RAM that neither the guest nor its loader has written reads as zeros */
 
-#define CAPTURE_CALL_REGISTER 0x54500001u  /* RBX: GPA of this vCPU's capture page */
+#define CAPTURE_CALL_REGISTER 0x54500001u  /* RBX: GPA of this vCPU's capture page; RCX, RDX: address and
+                                              data of the interrupt message that says that there are answers; RCX 0: none */
 #define CAPTURE_CALL_CLOSE 0x54500002u     /* RBX: result; close the current task's open call */
 #define CAPTURE_CALL_SIGNAL 0x54500003u    /* RBX: GVA (kernel) of the 128-byte siginfo about to be delivered */
 #define CAPTURE_CALL_TASK_NEW 0x54500004u  /* RBX: new tid, RCX: its pid, RDX: parent tid */
 #define CAPTURE_CALL_TASK_EXIT 0x54500005u /* RBX: wait status of the current task, which makes no more calls */
 #define CAPTURE_CALL_CHANGED 0x54500006u   /* RBX: number, RDI RSI RDX R10 R8 R9: arguments, RCX: where it returns to */
-#define CAPTURE_CALL_CHECK 0x54500007u     /* RBX: GVA (kernel) of a struct capture_item that the current call consumes */
+#define CAPTURE_CALL_CHECK 0x54500007u     /* RBX: GVA (kernel) of what the current call consumes, RCX: its size, at most
+                                              CAPTURE_JUDGED_MAX, RDX: its address in the program, RSI: enum capture_judged */
 #define CAPTURE_CALL_MORE 0x54500008u      /* the current task's buffer is full: take its items, more will come; else -errno */
+#define CAPTURE_CALL_ANSWER 0x54500009u    /* what of the question about the current call?  RBX: 1: it is withdrawn */
 
-/* What CAPTURE_CALL_CHECK says beside 0 and -errno: the process must die before it does what it wanted. */
+/*
+ * What CAPTURE_CALL_CHECK and CAPTURE_CALL_ANSWER say beside 0 and -errno: the process must die before it does what it wanted;
+ * more than that: somebody was asked, and has as many nanoseconds to answer.
+ */
 #define CAPTURE_KILL 1
+
+#define CAPTURE_JUDGED_MAX 4096u /* PATH_MAX: no text or address is longer */
+
+enum capture_judged {
+    CAPTURE_TEXT,    /* ends at its NUL */
+    CAPTURE_ADDRESS, /* a struct sockaddr; no bytes: the call does without one */
+};
 
 #define CAPTURE_POKE_MAX 256u
 

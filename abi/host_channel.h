@@ -29,6 +29,7 @@ enum channel_type {
     CHANNEL_BYE,       /* nothing more will come; the launcher may end the emulator */
     CHANNEL_ASK,       /* struct trace_question (abi/trace_control.h) */
     CHANNEL_DONE,      /* struct channel_done: a command was carried out, or not */
+    CHANNEL_ASKED,     /* struct trace_asked: a question is over */
     CHANNEL_TYPE_COUNT
 };
 

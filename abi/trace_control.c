@@ -40,7 +40,7 @@ static bool rule_makes_sense(const struct trace_rule *r)
         return false;
     if (injects && r->action != TRACE_ACT_INJECT && r->action != TRACE_ACT_RESULT)
         return false;
-    if (r->pattern_size && (injects || (r->action != TRACE_ACT_RESULT && r->action != TRACE_ACT_KILL)))
+    if (r->pattern_size && (injects || r->action == TRACE_ACT_INJECT || (r->action == TRACE_ACT_RESULT && r->result >= 0)))
         return false;
     if (r->argument == TRACE_ANY_ARGUMENT && !r->pattern_size)
         return false;
@@ -159,12 +159,22 @@ static size_t sockaddr_text(const uint8_t *a, size_t n, char *text, size_t size)
                           (const char *)a + skip);
 }
 
-bool trace_pattern_fits_item(const char *pattern, const void *bytes, size_t n)
+static bool is_for_addresses(const char *pattern)
+{
+    return !strncmp(pattern, "inet:", 5) || !strncmp(pattern, "inet6:", 6) || !strncmp(pattern, "unix:", 5);
+}
+
+bool trace_pattern_fits_text(const char *pattern, const void *bytes, size_t n)
+{
+    return !is_for_addresses(pattern) && trace_pattern_fits(pattern, bytes, strnlen(bytes, n));
+}
+
+bool trace_pattern_fits_address(const char *pattern, const void *bytes, size_t n)
 {
     char text[SOCKADDR_TEXT_MAX];
 
-    if (strncmp(pattern, "inet:", 5) && strncmp(pattern, "inet6:", 6) && strncmp(pattern, "unix:", 5))
-        return trace_pattern_fits(pattern, bytes, strnlen(bytes, n));
+    if (!is_for_addresses(pattern))
+        return false;
     size_t length = sockaddr_text(bytes, n, text, sizeof text);
     return length && trace_pattern_fits(pattern, text, MIN(length, sizeof text - 1));
 }

@@ -52,7 +52,7 @@ enum trace_action {
     TRACE_ACT_INJECT, /* the call happens, with what the fields below ask for */
     TRACE_ACT_KILL,   /* its process dies by SIGKILL before the call happens */
     TRACE_ACT_END,    /* the sandbox ends as if by SIGSYS */
-    TRACE_ACT_ASK,    /* the vCPU waits for an answer, at most ask_ms, then `result` (0: allow) */
+    TRACE_ACT_ASK,    /* the call waits for an answer, at most ask_ms, then `result` (0: allow) */
     TRACE_ACT_COUNT
 };
 
@@ -62,10 +62,10 @@ struct trace_rule {
     struct trace_part part;
     uint8_t action;
     uint8_t poke;        /* TRACE_POKE_*: put the last poke_size bytes at what `argument` points to */
-    uint8_t argument;    /* 0 to 5; of a pattern also TRACE_ANY_ARGUMENT: whatever the call consumes */
+    uint8_t argument;    /* 0 to 5; of a pattern also TRACE_ANY_ARGUMENT: any text or address that the call consumes */
     uint8_t signal;      /* sent to the task as the call begins; 0: none */
     uint16_t poke_size;
-    uint16_t pattern_size; /* 0: none; else only calls that consume a text or address that fits: RESULT and KILL alone */
+    uint16_t pattern_size; /* 0: none; else only calls that consume a text or address that fits; not of INJECT */
     int64_t result;      /* of TRACE_ACT_RESULT */
     uint64_t delay_enter_ns, delay_exit_ns;
     uint32_t first, last, step; /* of a task's calls that fit: which ones; last 0: no end; step 0: as 1 */
@@ -93,7 +93,8 @@ static inline const uint8_t *trace_rule_poke(const struct trace_rule *r)
  * Does what a call consumed fit the pattern?  A pattern that begins with "inet:", "inet6:" or "unix:" is for a struct sockaddr, shown
  * as inet:127.0.0.1:80, inet6:0:0:0:0:0:0:0:1:80, unix:/path or unix:@abstract; any other is for a text that ends at its NUL.
  */
-bool trace_pattern_fits_item(const char *pattern, const void *bytes, size_t n) must_check;
+bool trace_pattern_fits_text(const char *pattern, const void *bytes, size_t n) must_check;
+bool trace_pattern_fits_address(const char *pattern, const void *bytes, size_t n) must_check;
 
 /* Does a text fit the pattern?  * stands for any bytes, ? for one; both are bounded, and the time is their product. */
 bool trace_pattern_fits(const char *pattern, const char *text, size_t n) must_check;
@@ -122,15 +123,23 @@ struct trace_answer {
 #define TRACE_ANSWER_KILL INT64_MIN
 
 /*
- * CHANNEL_ASK's payload: a call that waits for an answer, and behind it items (abi/capture.h, CAPTURE_OBSERVED) of what its
- * arguments point to at the moment: another thread may change that before the call uses it.
+ * CHANNEL_ASK's payload: a call that waits for an answer, and behind it items (abi/capture.h).  If it is about what the call
+ * consumes, that comes first (CAPTURE_IN); then what its arguments point to at the moment (CAPTURE_OBSERVED): another thread may
+ * change that before the call uses it.
  */
 struct trace_question {
     uint32_t ticket;
     uint32_t pid, tid;
-    uint32_t reserved;
+    uint32_t consumed; /* 1: about the first item */
     uint64_t nr;
     uint64_t args[6];
+};
+
+/* CHANNEL_ASKED's payload: nobody needs to answer any more. */
+struct trace_asked {
+    uint32_t ticket;
+    uint32_t by;    /* enum trace_verdict_by (abi/trace_record.h) */
+    int64_t result; /* as an answer's */
 };
 
 _Static_assert(sizeof(struct trace_config) == 16, "header");

@@ -22,6 +22,8 @@ enum trace_type {
     TRACE_STACK,      /* body: struct trace_stack_body and bytes of the user's stack from rsp on, of the entry that follows it;
                          for sessions whose program asks (TRACE_PROGRAM_STACKS) */
     TRACE_MACHINE,    /* body: struct trace_machine_body: something below the calls, for sessions whose program asks (`events`) */
+    TRACE_VERDICT,    /* body: struct trace_verdict_body: what a rule, or who was asked, says of a text or address of tid's open call,
+                         or of the call as a whole after a question */
 };
 
 enum trace_flags {
@@ -101,6 +103,21 @@ struct trace_machine_body {
     uint64_t value;   /* qualification; address; queue */
     uint64_t address;
     uint64_t ticks;   /* of the TSC, from the exit until it was handled; 0 for an interrupt */
+};
+
+enum trace_verdict_by {
+    TRACE_BY_RULE,   /* nobody was asked */
+    TRACE_BY_ANSWER,
+    TRACE_BY_TIME,   /* nobody answered in time */
+    TRACE_BY_NOBODY, /* the task died while it waited */
+};
+
+struct trace_verdict_body {
+    uint32_t rule;   /* its place among the sandbox's rules, from 0 */
+    uint32_t ticket; /* of the question; 0: TRACE_BY_RULE */
+    uint32_t by;     /* enum trace_verdict_by */
+    uint32_t reserved;
+    int64_t result;  /* 0: allowed; -errno; TRACE_ANSWER_KILL (abi/trace_control.h) */
 };
 
 _Static_assert(sizeof(struct trace_record) == 40, "record header");

@@ -102,7 +102,7 @@ static int add_user(struct exec_strings *s, user_ptr from)
         char *to = s->used < s->limit ? room(s, &available) : NULL;
         if (!to)
             return s->used < s->limit ? -ENOMEM : -E2BIG;
-        long n = copy_string_from_user(to, from, available);
+        long n = copy_word_from_user(to, from, available);
         if (n == -EFAULT)
             return -EFAULT;
         bool ended = n >= 0;

@@ -27,6 +27,11 @@
 #include "guest_kernel/vdso.h"
 #include "virtio/driver/driver.h"
 
+static bool current_is_dying(void)
+{
+    return signal_fatal_pending(thread_current());
+}
+
 static const struct task_ops task_ops = {
     .signal_work = signal_work,
     .switched = rseq_switched,
@@ -37,6 +42,7 @@ static const struct task_ops task_ops = {
     .out_of_memory = oom_wait,
     .limit = process_limit,
     .raise = signal_send_self,
+    .is_dying = current_is_dying,
 };
 
 static uint64_t limit_for_fs(int resource)

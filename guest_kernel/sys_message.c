@@ -84,7 +84,7 @@ static int header_from_user(struct user_msghdr *h, user_ptr from, struct vector 
     if (h->msg_namelen < 0)
         return -EINVAL;
     h->msg_namelen = MIN(h->msg_namelen, (int)sizeof name->storage);
-    if (name && h->msg_namelen) {
+    if (name) {
         int error = address_from_user(name, user(h->msg_name), h->msg_namelen);
         if (error)
             return error;

@@ -15,7 +15,7 @@ static long set_name(uint64_t address)
 {
     struct task *t = task_current();
     char name[sizeof(t->comm)];
-    long n = copy_string_from_user(name, user(address), sizeof(name));
+    long n = copy_word_from_user(name, user(address), sizeof(name));
 
     if (n == -EFAULT)
         return n;

@@ -17,7 +17,7 @@ int address_from_user(struct socket_address *a, user_ptr from, int length)
         return -EINVAL;
     a->length = (uint32_t)length;
     a->family = AF_UNSPEC;
-    return copy_from_user(a->bytes, from, (size_t)length);
+    return copy_address_from_user(a->bytes, from, (size_t)length);
 }
 
 int address_to_user(const struct socket_address *a, user_ptr to, user_ptr length)

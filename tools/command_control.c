@@ -15,7 +15,7 @@ static const char usage[] =
     "\n"
     "  rules [SANDBOX]           replace its rules by those on standard input, one a line: policy TEXT, inject TEXT or\n"
     "                            fault TEXT, as the options of `trapline run` have them; # begins a comment\n"
-    "  questions                 print the questions of rules that ask, as they come, until it ends\n"
+    "  questions                 print the questions of rules that ask, as they come and as they are over, until it ends\n"
     "  answer TICKET allow|deny[=ERROR]|kill [SANDBOX]\n"
     "  trap on|off               turn trapping on or off\n"
     "\n"

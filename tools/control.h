@@ -55,6 +55,7 @@ struct control_clock { /* tsc ticks hz times a second and was `tsc` at start_ns 
 };
 void control_set_clock(struct control *c, struct control_clock clock);
 void control_question(struct control *c, unsigned sandbox, const void *payload, size_t n);
+void control_asked(struct control *c, unsigned sandbox, const void *payload, size_t n); /* a question is over */
 void control_done(struct control *c, uint32_t command, int error);
 
 #endif

@@ -10,6 +10,7 @@
 #include "tools/control_internal.h"
 #include "tools/message.h"
 #include "tools/option_values.h"
+#include "tools/trace_verdict.h"
 
 static void question_keep(struct control *c, uint32_t ticket, const char *line)
 {
@@ -55,7 +56,7 @@ void control_question(struct control *c, unsigned sandbox, const void *payload, 
     char *end = strstr(text, ") = ?");
     if (end)
         end[1] = '\0';
-    bytes_append_text(&line, "question %u sandbox %u [%u] %s\n", q.ticket, sandbox, q.tid, text);
+    bytes_append_text(&line, "question %u sandbox %u [%u] %s%s\n", q.ticket, sandbox, q.tid, text, q.consumed ? " (consumed)" : "");
     bytes_append(&line, "", 1);
     bool told = false;
 
@@ -71,6 +72,22 @@ void control_question(struct control *c, unsigned sandbox, const void *payload, 
         message("a call waits for an answer, and nobody listens: %s", text);
     bytes_free(&line);
     bytes_free(&items);
+}
+
+void control_asked(struct control *c, unsigned sandbox, const void *payload, size_t n)
+{
+    struct trace_asked over;
+    char line[128], verdict[64];
+
+    if (!c || n < sizeof over)
+        return;
+    memcpy(&over, payload, sizeof over);
+    trace_verdict_text(over.by, over.result, verdict, sizeof verdict);
+    snprintf(line, sizeof line, "over %u sandbox %u %s\n", over.ticket, sandbox, verdict);
+    question_forget(c, over.ticket);
+    for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
+        if (c->clients[i].fd >= 0 && c->clients[i].wants_questions)
+            control_say(&c->clients[i], "%s", line);
 }
 
 /* "TICKET allow|deny[=ERROR]|kill [SANDBOX]" */

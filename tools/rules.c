@@ -267,10 +267,7 @@ static const char *policy_word(struct draft *d, const char *word)
         bytes_append(&d->data, value, strlen(value) + 1);
         r->pattern_size = (uint16_t)d->data.size;
         r->argument = TRACE_ANY_ARGUMENT;
-        return r->action == TRACE_ACT_RESULT || r->action == TRACE_ACT_KILL
-                   ? NULL
-                   : must_format("path= and address= go with deny and kill only: what a call consumes is known too late for "
-                                 "the others");
+        return NULL;
     }
     if ((value = value_of(word, "arg"))) {
         wrong = value_number(value, 1, 6, &number);

@@ -137,6 +137,9 @@ static void event_frame(void *context, const struct channel_frame *h, const uint
     case CHANNEL_ASK:
         control_question(s->server, h->sandbox, payload, h->length);
         break;
+    case CHANNEL_ASKED:
+        control_asked(s->server, h->sandbox, payload, h->length);
+        break;
     case CHANNEL_DONE:
         if (h->length >= sizeof done) {
             memcpy(&done, payload, sizeof done);

@@ -45,6 +45,12 @@ static void binary_call(void *writer, struct trace_call *call, bool wanted)
     memcpy(entry.args, call->args, sizeof entry.args);
     header.flags = call->flags & (TRACE_OBSERVED | TRACE_NO_TASK | TRACE_ANSWERED);
     record(w, &header, &entry, sizeof entry, call->items, observed ? call->items_size : 0);
+    if (call->is_judged) {
+        header.type = TRACE_VERDICT;
+        header.flags = 0;
+        header.sequence = call->verdict_sequence;
+        record(w, &header, &call->verdict, sizeof call->verdict, NULL, 0);
+    }
     if (!call->returned && call->status != CALL_DETACHED)
         return;
     header.type = TRACE_RETURN;

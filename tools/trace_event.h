@@ -19,6 +19,9 @@ struct trace_call {
     const void *items;     /* captured memory (abi/capture.h); valid during the event */
     size_t items_size;
     const struct trace_stack_body *stack; /* with its bytes, valid until the call has ended; NULL: not recorded */
+    bool is_judged;        /* by a rule, for what it consumed, or after a question: `verdict` is the last such */
+    struct trace_verdict_body verdict;
+    uint64_t verdict_sequence;
     void *context;         /* the receiver's, from EVENT_ENTRY to EVENT_CALL; NULL at first */
 };
 

@@ -9,6 +9,7 @@
 #include "abi/syscalls.h"
 #include "tools/message.h"
 #include "tools/trace_machine.h"
+#include "tools/trace_verdict.h"
 #include "tools/trace_writer.h"
 
 struct json_writer {
@@ -217,6 +218,19 @@ static void add_flags(struct json_writer *w, unsigned flags)
     }
 }
 
+/* What a rule, or who was asked, said of what the call consumed. */
+static void add_verdict(struct json_writer *w, const struct trace_verdict_body *b)
+{
+    const char *by = trace_verdict_by(b->by);
+
+    add_number(w, "rule", (long long)b->rule + 1);
+    if (b->ticket)
+        add_number(w, "question", b->ticket);
+    if (by)
+        add_text(w, "verdict_by", by, strlen(by));
+    add_text(w, "verdict", w->room, trace_verdict_text(b->by, b->result, w->room, sizeof w->room));
+}
+
 static const char *status_name(unsigned status)
 {
     switch (status) {
@@ -247,6 +261,8 @@ static void json_call(void *writer, struct trace_call *call, bool wanted)
     add_text(w, "status", status_name(call->status), strlen(status_name(call->status)));
     add_result(w, call, &d);
     add_flags(w, call->flags);
+    if (call->is_judged)
+        add_verdict(w, &call->verdict);
     add_memory(w, call);
     end(w);
 }

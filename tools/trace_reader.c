@@ -198,6 +198,17 @@ static void take_more(struct trace_reader *r, const struct trace_record *record)
         bytes_append(&t->early, record->body, n);
 }
 
+static void take_verdict(struct trace_reader *r, const struct trace_record *record)
+{
+    struct task *t = task_find(r, record->tid);
+
+    if (!t || !t->open)
+        return;
+    memcpy(&t->call.verdict, record->body, sizeof t->call.verdict);
+    t->call.verdict_sequence = record->sequence;
+    t->call.is_judged = true;
+}
+
 static void take_return(struct trace_reader *r, const struct trace_record *record)
 {
     const struct trace_return_body *body = (const void *)record->body;
@@ -253,6 +264,7 @@ static const struct {
     [TRACE_MORE] = {take_more, 0, sizeof(struct capture_item)},
     [TRACE_STACK] = {take_stack, 0, sizeof(struct trace_stack_body)},
     [TRACE_MACHINE] = {NULL, EVENT_MACHINE, sizeof(struct trace_machine_body)},
+    [TRACE_VERDICT] = {take_verdict, 0, sizeof(struct trace_verdict_body)},
     [TRACE_LOST] = {NULL, EVENT_LOST, sizeof(struct trace_lost_body)},
 };
 

@@ -14,9 +14,11 @@
 #include "abi/syscalls.h"
 #include "tools/message.h"
 #include "tools/trace_machine.h"
+#include "tools/trace_verdict.h"
 #include "tools/trace_writer.h"
 
 #define LEADER_MAX 160u
+#define VERDICT_MAX 128u
 #define LINE_MAX (DECODE_LINE_MAX + 1024u) /* a decoded call, padded, with what stands around it */
 #define WAITING_MAX 20000u /* lines; then the first call that they wait for is shown as it is known */
 #define DUMP_COLUMNS 16u
@@ -287,6 +289,20 @@ static size_t duration(const struct text_writer *w, const struct trace_call *cal
     return n;
 }
 
+/* What a rule, or who was asked, said of what the call consumed.  At most VERDICT_MAX bytes with the NUL. */
+static size_t verdict(const struct trace_call *call, char *to)
+{
+    const struct trace_verdict_body *b = &call->verdict;
+    char text[64];
+
+    if (!call->is_judged)
+        return 0;
+    trace_verdict_text(b->by, b->result, text, sizeof text);
+    if (b->ticket)
+        return (size_t)snprintf(to, VERDICT_MAX, " (rule %u, question %u: %s)", b->rule + 1, b->ticket, text);
+    return (size_t)snprintf(to, VERDICT_MAX, " (rule %u: %s)", b->rule + 1, text);
+}
+
 /* Spaces up to the column of results: at least one. */
 static size_t pad(const struct text_writer *w, size_t column, char *to)
 {
@@ -310,6 +326,7 @@ static size_t call_line(const struct text_writer *w, const struct trace_call *ca
     size_t rest = x->size - MIN(x->size, x->arguments + 1);
     memcpy(to + n, from + x->arguments + 1, rest);
     n += rest;
+    n += verdict(call, to + n);
     return n + duration(w, call, to + n);
 }
 

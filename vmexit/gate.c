@@ -223,6 +223,16 @@ long gate_register(struct vcpu *v, uint64_t page)
     return 0;
 }
 
+void gate_set_answers(struct vcpu *v, uint64_t address, uint64_t data)
+{
+    struct gate_vm *shared = &v->vm->exits->gate;
+
+    spin_lock(&shared->lock);
+    shared->answer_address = address;
+    shared->answer_data = data;
+    spin_unlock(&shared->lock);
+}
+
 uint64_t gate_dispatches(const struct vm *vm)
 {
     uint64_t sum = vm->exits->gate.dispatches;
@@ -241,6 +251,7 @@ int gate_create(struct vm *vm)
     struct gate_vm *shared = &vm->exits->gate;
 
     RB_INIT(&shared->tasks);
+    LIST_INIT(&shared->waiting);
     shared->keeps_records = o->trace != TRACE_OFF;
     shared->trapped = o->trap ? vm->vcpu_count : 0;
 
@@ -265,7 +276,7 @@ void gate_destroy(struct vm *vm)
         struct gate *g = &vm->vcpu[i]->exits->gate;
         trace_buffer_destroy(&g->trace);
         gate_config_put(g->config);
-        mem_free(g->spare.more);
+        gate_call_free(g->spare.more);
     }
     gate_config_put(vm->exits->gate.config);
     gate_tasks_free(&vm->exits->gate);

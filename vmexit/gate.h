@@ -6,6 +6,7 @@
 #ifndef VMEXIT_GATE_H
 #define VMEXIT_GATE_H
 
+#include <bsd/sys/queue.h>
 #include <bsd/sys/tree.h>
 
 #include "abi/capture.h"
@@ -58,11 +59,13 @@ RB_HEAD(gate_task_tree, gate_task);
 struct gate_vm {
     uint64_t sequence;  /* next record's; atomic */
     bool keeps_records; /* constant */
-    struct spinlock lock; /* above the allocator's only; guards the next six */
+    struct spinlock lock; /* above the allocator's only; guards the next nine */
     struct gate_task_tree tasks; /* by tid */
     struct gate_task *free_tasks;
     struct gate_config *config; /* the latest, counted; NULL: none */
     uint32_t tickets;           /* questions asked */
+    LIST_HEAD(, gate_call) waiting;        /* calls that the guest holds back until there is an answer */
+    uint64_t answer_address, answer_data;  /* of the guest's interrupt message that tells it of answers; 0: none */
     uint32_t task_count;  /* in the tree and free */
     unsigned trapped;     /* vCPUs that are */
     uint64_t dispatches;  /* atomic: counted by the guest while it was trapped, up to the last switch */
@@ -83,8 +86,7 @@ struct gate {
     bool asking;                  /* atomic: the vCPU waits for an answer, or for `ask_timer` */
     struct hv_timer ask_timer;
     struct vcpu *vcpu;
-    struct gate_task *asked;      /* whose call it is about; gate_vm's lock, as the next */
-    int64_t ask_default;          /* the answer when time is over */
+    struct gate_task *asked;      /* whose call it is about; gate_vm's lock */
     struct gate_task *last;       /* found last; &no_task: none */
     struct gate_task spare;       /* of a task for which the table has no room */
     uint64_t buffer_gpa;          /* of the capture buffer that was read last */
@@ -110,6 +112,7 @@ void gate_switch_if_wanted(struct vcpu *v);
 
 /* The calls of abi/capture.h: 0 or a negative errno. */
 long gate_register(struct vcpu *v, uint64_t page);
+void gate_set_answers(struct vcpu *v, uint64_t address, uint64_t data);
 void gate_close(struct vcpu *v, int64_t result);
 long gate_signal(struct vcpu *v, uint64_t siginfo);
 /* The items of a full capture buffer into a record of their own: 0, or -EAGAIN: the guest is to count them as lost. */

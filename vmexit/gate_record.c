@@ -67,8 +67,7 @@ static void task_remove(struct gate_vm *g, uint32_t tid)
         return;
     RB_REMOVE(gate_task_tree, &g->tasks, t);
     t->tid = NO_TID;
-    if (t->more)
-        *t->more = (struct gate_call){0};
+    gate_call_reset(t->more);
     t->free_next = g->free_tasks;
     g->free_tasks = t;
 }
@@ -79,12 +78,12 @@ void gate_tasks_free(struct gate_vm *g)
 
     while ((t = RB_ROOT(&g->tasks))) {
         RB_REMOVE(gate_task_tree, &g->tasks, t);
-        mem_free(t->more);
+        gate_call_free(t->more);
         mem_free(t);
     }
     while ((t = g->free_tasks)) {
         g->free_tasks = t->free_next;
-        mem_free(t->more);
+        gate_call_free(t->more);
         mem_free(t);
     }
 }
@@ -275,6 +274,16 @@ void record_return_slowly(struct vcpu *v, struct gate_task *t, int64_t result, u
     b->entry_sequence = t->open ? t->sequence : NOTHING;
     memcpy(r->body + sizeof *b, items, used);
     t->open = CALL_NONE;
+}
+
+void record_verdict(struct vcpu *v, struct gate_task *t, const struct trace_verdict_body *body)
+{
+    if (t->open != CALL_OPEN && t->open != CALL_SHARED)
+        return;
+    if (t->open == CALL_OPEN)
+        t->sessions = 0;
+    struct trace_record *r = record_begin_shared(v, t, TRACE_VERDICT, 0, sizeof *r + sizeof *body);
+    memcpy(r->body, body, sizeof *body);
 }
 
 void record_answer(struct vcpu *v, int64_t result)

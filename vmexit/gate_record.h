@@ -129,6 +129,8 @@ void record_entry_body(struct vcpu *v, struct gate_task *t, const struct trace_e
 
 /* The user's registers and stack as they are at a call, for the task's sessions. */
 void record_stack(struct vcpu *v, struct gate_task *t, uint64_t rip);
+/* What was decided about t's open call, for those who have its entry. */
+void record_verdict(struct vcpu *v, struct gate_task *t, const struct trace_verdict_body *body);
 void record_answer(struct vcpu *v, int64_t result); /* the return of a call answered here */
 void record_switch(struct vcpu *v, bool on);
 /* Trapping ends: every open call will return unseen. */

@@ -19,8 +19,10 @@
 #include "lib/string.h"
 #include "lib/x86.h"
 #include "vmexit/gate_config.h"
+#include "vmexit/gate_judge.h"
 #include "vmexit/gate_observe.h"
 #include "vmexit/gate_path.h"
+#include "vmexit/lapic.h"
 #include "vmexit/state.h"
 
 #define NO_SUCH_CALL 0xffffffffu /* a number that no kernel has: the call is dispatched, and nothing happens */
@@ -68,18 +70,24 @@ static bool is_counted(const struct trace_rule *r, uint32_t count)
     return count >= MAX(r->first, 1u) && (!r->last || count <= r->last) && (count - MAX(r->first, 1u)) % step == 0;
 }
 
-/* The rule that decides this call, NULL: none.  Rules with a pattern are noted in call->patterns instead. */
-static const struct trace_rule *rule_find(const struct gate_config *c, struct gate_call *call,
-                                          const struct trace_facts *facts)
+/*
+ * The rule that decides this call now, NULL: none.  Rules that wait for what it consumes are noted in call->later: those with a
+ * pattern, and the first one without that stands behind them.
+ */
+static const struct trace_rule *rule_find(const struct gate *g, struct gate_call *call, const struct trace_facts *facts)
 {
-    call->patterns = 0;
+    const struct gate_config *c = g->config;
+
+    call->later = 0;
     for (unsigned i = 0; i < c->rule_count; i++) {
         const struct trace_rule *r = c->rule[i];
         if (!program_accepts(&r->program, facts) || !is_counted(r, ++call->counts[i]))
             continue;
+        bool waits = r->pattern_size || (call->later && g->capture && gate_judge_waits(r, facts));
+        if (waits)
+            call->later |= BIT(i);
         if (!r->pattern_size)
-            return r;
-        call->patterns |= BIT(i);
+            return waits ? NULL : r;
     }
     return NULL;
 }
@@ -242,13 +250,14 @@ static enum exit_outcome call_inject(struct vcpu *v, struct gate_task *t, const 
 
 /* Asking. */
 
-static void ask_over(struct vcpu *v, int64_t verdict)
+static void ask_over(struct vcpu *v, int64_t verdict, enum trace_verdict_by by)
 {
     struct gate *g = &v->exits->gate;
     struct gate_call *call = g->asked->more;
 
     assert_held(&v->vm->exits->gate.lock);
     call->verdict = verdict;
+    call->by = by;
     call->answered = true;
     /* Release: pairs with the acquire of gate_is_asking(). */
     __atomic_store_n(&g->asking, false, __ATOMIC_RELEASE);
@@ -262,25 +271,59 @@ static void ask_expired(struct hv_timer *t)
 
     spin_lock(&shared->lock);
     if (__atomic_load_n(&g->asking, __ATOMIC_RELAXED))
-        ask_over(g->vcpu, g->ask_default);
+        ask_over(g->vcpu, g->asked->more->verdict, TRACE_BY_TIME);
     spin_unlock(&shared->lock);
+}
+
+/* One that holds its vCPU; false: there is none like that. */
+static bool held_answer(struct vm *vm, const struct trace_answer *answer)
+{
+    for (unsigned i = 0; i < vm->vcpu_count; i++) {
+        struct gate *g = &vm->vcpu[i]->exits->gate;
+        if (!__atomic_load_n(&g->asking, __ATOMIC_RELAXED) || g->asked->more->ticket != answer->ticket)
+            continue;
+        ask_over(vm->vcpu[i], answer->result, TRACE_BY_ANSWER);
+        return true;
+    }
+    return false;
+}
+
+/* One that the guest holds back. */
+static bool waiting_answer(struct gate_vm *shared, const struct trace_answer *answer)
+{
+    struct gate_call *call;
+
+    LIST_FOREACH(call, &shared->waiting, link) {
+        if (call->ticket != answer->ticket || call->answered)
+            continue;
+        call->verdict = answer->result;
+        call->by = TRACE_BY_ANSWER;
+        call->answered = true;
+        return true;
+    }
+    return false;
 }
 
 int vm_trace_answer(struct vm *vm, const struct trace_answer *answer)
 {
     struct gate_vm *shared = &vm->exits->gate;
-    int error = -ESRCH;
 
+    if (answer->result > 0)
+        return -EINVAL;
     spin_lock(&shared->lock);
-    for (unsigned i = 0; i < vm->vcpu_count; i++) {
-        struct gate *g = &vm->vcpu[i]->exits->gate;
-        if (!__atomic_load_n(&g->asking, __ATOMIC_RELAXED) || g->asked->more->ticket != answer->ticket)
-            continue;
-        ask_over(vm->vcpu[i], answer->result);
-        error = 0;
-    }
+    bool held = held_answer(vm, answer), waits = !held && waiting_answer(shared, answer);
+    uint64_t address = shared->answer_address, data = shared->answer_data;
     spin_unlock(&shared->lock);
-    return error;
+    if (waits && address)
+        vm_msi(vm, address, (uint32_t)data);
+    return held || waits ? 0 : -ESRCH;
+}
+
+void gate_question_over(const struct vm *vm, uint32_t ticket, uint32_t by, int64_t result)
+{
+    const struct trace_asked over = {ticket, by, result};
+
+    channel_send_of(vm->number, CHANNEL_ASKED, 0, &over, sizeof over);
 }
 
 /* The vCPU makes no step until there is an answer; then it makes the call again, and comes here again. */
@@ -298,8 +341,9 @@ static enum exit_outcome call_ask(struct vcpu *v, struct gate_task *t, const str
     size_t items = gate_observe(v, q->args, asked.items);
     spin_lock(&shared->lock);
     q->ticket = t->more->ticket = ++shared->tickets;
+    t->more->rule = r->part.number;
+    t->more->verdict = r->result;
     g->asked = t;
-    g->ask_default = r->result;
     __atomic_store_n(&g->asking, true, __ATOMIC_RELAXED);
     spin_unlock(&shared->lock);
     hv_timer_arm(&g->ask_timer, tsc_read() + (uint64_t)r->ask_ms * (tsc_hz() / 1000));
@@ -309,15 +353,17 @@ static enum exit_outcome call_ask(struct vcpu *v, struct gate_task *t, const str
 }
 
 /* Was there an answer to what was asked of this very call? */
-static bool answer_take(struct vcpu *v, struct gate_call *call, int64_t *verdict)
+static bool answer_take(struct vcpu *v, struct gate_call *call, struct trace_verdict_body *verdict)
 {
     struct gate_vm *shared = &v->vm->exits->gate;
 
     spin_lock(&shared->lock);
     bool answered = call->answered;
-    *verdict = call->verdict;
+    *verdict = (struct trace_verdict_body){call->rule, call->ticket, call->by, 0, call->verdict};
     call->answered = false;
     spin_unlock(&shared->lock);
+    if (answered)
+        gate_question_over(v->vm, verdict->ticket, verdict->by, verdict->result);
     return answered;
 }
 
@@ -325,14 +371,14 @@ static bool answer_take(struct vcpu *v, struct gate_call *call, int64_t *verdict
 struct judgement {
     const struct trace_rule *rule; /* NULL: none */
     bool answered;                 /* somebody was asked, and said: */
-    int64_t verdict;
+    struct trace_verdict_body verdict;
 };
 
 /* Will the guest kernel never see it? */
 static bool ends_here(const struct gate *g, const struct judgement *j)
 {
     if (j->answered)
-        return j->verdict < 0 && j->verdict != TRACE_ANSWER_KILL;
+        return j->verdict.result < 0 && j->verdict.result != TRACE_ANSWER_KILL;
     if (!j->rule)
         return false;
     if (needs_guest(j->rule))
@@ -344,30 +390,30 @@ static bool ends_here(const struct gate *g, const struct judgement *j)
 static bool never_happens(const struct judgement *j)
 {
     if (j->answered)
-        return j->verdict == TRACE_ANSWER_KILL;
+        return j->verdict.result == TRACE_ANSWER_KILL;
     return j->rule && (j->rule->action == TRACE_ACT_KILL || j->rule->action == TRACE_ACT_RESULT);
 }
 
-static enum exit_outcome call_end(struct vcpu *v)
+void gate_rules_end(struct vcpu *v, unsigned nr)
 {
-    log_warn("gate: call %u is forbidden: the sandbox ends", (unsigned)v->regs[REG_RAX]);
+    log_warn("gate: call %u is forbidden: the sandbox ends", nr);
     vm_end(v->vm, VM_EXITED, SIGSYS);
-    return EXIT_ENDED;
 }
 
 static enum exit_outcome carry_out(struct vcpu *v, struct gate_task *t, const struct judgement *j, uint64_t next_rip)
 {
-    if (j->answered && j->verdict == TRACE_ANSWER_KILL)
+    if (j->answered && j->verdict.result == TRACE_ANSWER_KILL)
         return call_kill(v, next_rip);
-    if (j->answered && j->verdict < 0)
-        return call_answer_with(v, t, next_rip, j->verdict);
+    if (j->answered && j->verdict.result < 0)
+        return call_answer_with(v, t, next_rip, j->verdict.result);
     if (!j->rule)
         return call_reflect(v, next_rip);
     switch (j->rule->action) {
     case TRACE_ACT_KILL:
         return call_kill(v, next_rip);
     case TRACE_ACT_END:
-        return call_end(v);
+        gate_rules_end(v, (unsigned)v->regs[REG_RAX]);
+        return EXIT_ENDED;
     case TRACE_ACT_RESULT:
     case TRACE_ACT_INJECT:
         return call_inject(v, t, j->rule, next_rip);
@@ -376,14 +422,40 @@ static enum exit_outcome carry_out(struct vcpu *v, struct gate_task *t, const st
     }
 }
 
-/* What the call consumes is judged when the guest kernel has copied it. */
-static void checks_begin(struct gate *g, struct gate_call *call, const struct trace_entry_body *body)
+/*
+ * What the call consumes is judged when the guest kernel has copied it, by the rules of now: they are kept until the task's next
+ * such call, or its end.
+ */
+static void checks_begin(struct gate *g, const struct gate_task *t, const struct trace_entry_body *body)
 {
-    if (!call->patterns)
+    struct gate_call *call = t->more;
+
+    if (!call->later)
         return;
     call->entry = *body;
+    call->tid = t->tid;
+    if (call->rules != g->config) {
+        gate_config_put(call->rules);
+        call->rules = gate_config_get(g->config);
+    }
     if (g->capture)
         g->capture->wanted |= CAPTURE_WANT_CHECK;
+}
+
+void gate_call_reset(struct gate_call *call)
+{
+    if (!call)
+        return;
+    if (call->waits)
+        LIST_REMOVE(call, link);
+    gate_config_put(call->rules);
+    *call = (struct gate_call){0};
+}
+
+void gate_call_free(struct gate_call *call)
+{
+    gate_call_reset(call);
+    mem_free(call);
 }
 
 enum exit_outcome gate_rules_run(struct vcpu *v, uint64_t next_rip, bool from_user)
@@ -404,12 +476,14 @@ enum exit_outcome gate_rules_run(struct vcpu *v, uint64_t next_rip, bool from_us
     }
     j.answered = answer_take(v, call, &j.verdict);
     if (from_user && !j.answered)
-        j.rule = rule_find(g->config, call, &facts);
+        j.rule = rule_find(g, call, &facts);
     if (j.rule && j.rule->action == TRACE_ACT_ASK)
         return call_ask(v, t, j.rule, &facts);
     entry_record(v, t, &body, sessions, keep,
                  ends_here(g, &j) ? TRACE_ANSWERED | TRACE_OBSERVED : never_happens(&j) ? TRACE_OBSERVED : 0);
-    checks_begin(g, call, &body);
+    if (j.answered)
+        record_verdict(v, t, &j.verdict);
+    checks_begin(g, t, &body);
     return carry_out(v, t, &j, next_rip);
 }
 
@@ -431,39 +505,11 @@ long gate_rules_changed(struct vcpu *v)
 
     memcpy(body.args, &facts.field[TRACE_FIELD_ARG], sizeof body.args);
     unsigned sessions = sessions_wanting(g->config, &facts, &keep);
-    long refusal = call ? refusal_of(rule_find(g->config, call, &facts)) : -ENOMEM;
+    long refusal = call ? refusal_of(rule_find(g, call, &facts)) : -ENOMEM;
     entry_record(v, t, &body, sessions, false, refusal ? TRACE_ANSWERED | TRACE_OBSERVED : 0);
     if (!refusal)
-        checks_begin(g, call, &body);
+        checks_begin(g, t, &body);
     return refusal;
-}
-
-/* Does the rule want to judge by this item, and does it fit? */
-static bool rule_fits_item(const struct trace_rule *r, const struct gate_call *call, const struct capture_item *item)
-{
-    if (r->argument != TRACE_ANY_ARGUMENT && call->entry.args[r->argument] != item->address)
-        return false;
-    return trace_pattern_fits_item(trace_rule_pattern(r), item->bytes, item->kept);
-}
-
-long gate_rules_check(struct vcpu *v, uint64_t item)
-{
-    struct gate *g = &v->exits->gate;
-    struct gate_task *t = g->trapped && g->config ? gate_task_current(v) : NULL;
-    uint8_t bytes[sizeof(struct capture_item) + CAPTURE_ITEM_MAX] aligned_to(8);
-    struct capture_item *copy = (struct capture_item *)(void *)bytes;
-
-    if (!t || !t->more || !t->more->patterns || t->more->generation != g->config->generation)
-        return 0;
-    if (guest_read_virtual(v, item, copy, sizeof *copy) || copy->kept > CAPTURE_ITEM_MAX ||
-        guest_read_virtual(v, item + sizeof *copy, copy->bytes, copy->kept))
-        return -EFAULT;
-    for (unsigned i = 0; i < g->config->rule_count; i++) {
-        const struct trace_rule *r = g->config->rule[i];
-        if ((t->more->patterns & BIT(i)) && rule_fits_item(r, t->more, copy))
-            return r->action == TRACE_ACT_KILL ? CAPTURE_KILL : (long)r->result;
-    }
-    return 0;
 }
 
 void gate_rules_init(struct vcpu *v)

@@ -6,7 +6,7 @@
 
 #include "abi/capture.h"
 #include "hv/vcpu.h"
-#include "vmexit/gate_rules.h"
+#include "vmexit/gate_judge.h"
 #include "vmexit/handlers.h"
 #include "vmexit/state.h"
 
@@ -22,6 +22,8 @@ enum exit_outcome exit_vmcall(struct vcpu *v)
     switch (v->regs[REG_RAX]) {
     case CAPTURE_CALL_REGISTER:
         result = gate_register(v, argument);
+        if (!result)
+            gate_set_answers(v, v->regs[REG_RCX], v->regs[REG_RDX]);
         break;
     case CAPTURE_CALL_CLOSE:
         gate_close(v, (int64_t)argument);
@@ -33,7 +35,10 @@ enum exit_outcome exit_vmcall(struct vcpu *v)
         gate_task_new(v, (uint32_t)argument, (uint32_t)v->regs[REG_RCX]);
         break;
     case CAPTURE_CALL_CHECK:
-        result = gate_rules_check(v, argument);
+        result = gate_judge(v, argument, v->regs[REG_RCX], v->regs[REG_RDX], v->regs[REG_RSI]);
+        break;
+    case CAPTURE_CALL_ANSWER:
+        result = gate_judge_answer(v, argument != 0);
         break;
     case CAPTURE_CALL_TASK_EXIT:
         gate_task_exit(v, (uint32_t)argument);

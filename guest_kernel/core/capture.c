@@ -14,6 +14,8 @@ static union {
     uint8_t whole[PAGE_SIZE];
 } boot_page aligned_to(4096);
 
+static struct msi_message answers; /* made by the boot CPU, constant then */
+
 static long hypervisor_call(uint64_t number, uint64_t a, uint64_t b, uint64_t c)
 {
     long result;
@@ -52,7 +54,9 @@ void capture_init(void)
         return;
     }
     page->version = CAPTURE_VERSION;
-    long error = hypervisor_call(CAPTURE_CALL_REGISTER, page_place(page), 0, 0);
+    if (cpu_index() == 0)
+        capture_answers_init(&answers);
+    long error = hypervisor_call(CAPTURE_CALL_REGISTER, page_place(page), answers.address, answers.data);
 
     if (error) {
         log_warn("capture: the hypervisor refused the capture page (%ld)", error);
@@ -99,21 +103,24 @@ static bool flush(struct task *t)
     return true;
 }
 
-/* The item, NULL: there is no room. */
-static struct capture_item *append(struct task *t, uint64_t address, const void *bytes, size_t kept, size_t total,
-                                   enum capture_direction direction)
+void capture_flush(struct task *t)
+{
+    if (t->capture && t->capture->used)
+        (void)flush(t);
+}
+
+static void append(struct task *t, uint64_t address, const void *bytes, size_t kept, size_t total,
+                   enum capture_direction direction)
 {
     struct capture_buffer *b = t->capture;
 
     if (!b || t->call_nr == ~0UL)
-        return NULL;
+        return;
     size_t size = ALIGN_UP(sizeof(struct capture_item) + kept, (size_t)8);
 
     if ((b->used > sizeof b->items || size > sizeof b->items - b->used) && !flush(t)) {
         b->lost++;
-        if (!t->capture_checks)
-            return NULL;
-        b->used = 0; /* judging goes before telling */
+        return;
     }
     struct capture_item *item = (struct capture_item *)(void *)(b->items + b->used);
 
@@ -121,31 +128,31 @@ static struct capture_item *append(struct task *t, uint64_t address, const void 
         (struct capture_item){address, (uint32_t)MIN(total, (size_t)UINT32_MAX), (uint16_t)kept, (uint16_t)direction};
     memcpy(item->bytes, bytes, kept);
     b->used += (uint32_t)size;
-    return item;
 }
 
 void capture_append(uint64_t address, const void *bytes, size_t n, enum capture_direction direction)
 {
-    (void)append(task_current(), address, bytes, MIN(n, (size_t)CAPTURE_ITEM_MAX), n, direction);
+    append(task_current(), address, bytes, MIN(n, (size_t)CAPTURE_ITEM_MAX), n, direction);
 }
 
 void capture_append_cut(uint64_t address, const void *bytes, size_t kept, size_t total,
                         enum capture_direction direction)
 {
-    (void)append(task_current(), address, bytes, kept, total, direction);
+    append(task_current(), address, bytes, kept, total, direction);
 }
 
-bool capture_take(uint64_t address, const void *bytes, size_t n)
+long capture_check(enum capture_judged kind, uint64_t address, const void *bytes, size_t n)
 {
-    struct task *t = task_current();
-    const struct capture_item *item = append(t, address, bytes, MIN(n, (size_t)CAPTURE_ITEM_MAX), n, CAPTURE_IN);
+    register uint64_t rsi __asm__("rsi") = kind;
+    long result = CAPTURE_CALL_CHECK;
 
-    return likely(!t->capture_checks) || t->call_nr == ~0UL || capture_allows(item);
+    __asm__ volatile("vmcall" : "+a"(result) : "b"(bytes), "c"(n), "d"(address), "r"(rsi) : "memory");
+    return result;
 }
 
-long capture_check(const struct capture_item *item)
+long capture_answer(bool withdraw)
 {
-    return hypervisor_call(CAPTURE_CALL_CHECK, (uintptr_t)item, 0, 0);
+    return hypervisor_call(CAPTURE_CALL_ANSWER, withdraw, 0, 0);
 }
 
 void capture_close(long result)

@@ -8,6 +8,7 @@
 #include "abi/capture.h"
 #include "abi/syscalls.h"
 #include "guest_kernel/core/cpu.h"
+#include "guest_kernel/core/irq.h"
 #include "guest_kernel/core/task.h"
 #include "lib/compiler.h"
 
@@ -38,17 +39,23 @@ void capture_begin(struct capture_page *page, struct task *t);
  */
 void capture_requested(struct capture_page *page, struct task *t);
 void capture_request_finish(struct task *t, struct pt_regs *regs);
-/* May the current task's call use this?  NULL: it could not be kept.  False: the call is to fail, its result is decided. */
-bool capture_allows(const struct capture_item *item) must_check;
-long capture_check(const struct capture_item *item); /* the hypervisor's word: 0, -errno, CAPTURE_KILL */
+/*
+ * May the current task's call use this text or address, of which the kernel has its own copy?  False: the call is to fail, its
+ * result is decided.  May sleep until somebody has answered; no lock is held.
+ */
+bool capture_judge(enum capture_judged kind, uint64_t address, const void *bytes, size_t n) must_check;
+/* The hypervisor's word: 0, -errno, CAPTURE_KILL, or the time to wait for it (abi/capture.h). */
+long capture_check(enum capture_judged kind, uint64_t address, const void *bytes, size_t n);
+long capture_answer(bool withdraw);
+void capture_answers_init(struct msi_message *message); /* on the boot CPU; `message`: how the hypervisor says that there are some */
 /*
  * capture_observe.c: bit i of capture_reads[nr]: argument i may be the address of something that the call reads.  As the call
  * ends, after TASK_OBSERVE, what it did not read of that is told too, as observed; interrupts on.
  */
 extern const uint8_t capture_reads[SYSCALL_COUNT];
 void capture_observe(struct task *t, const struct pt_regs *regs);
-/* What the current task's call is about to use.  False: it must not, and is to fail as if it could not be read. */
-bool capture_take(uint64_t address, const void *bytes, size_t n) must_check;
+/* What it has used so far is told now: it may never return, or not soon. */
+void capture_flush(struct task *t);
 void capture_append(uint64_t address, const void *bytes, size_t n, enum capture_direction direction);
 /* The same where only the first `kept` (<= CAPTURE_ITEM_MAX) of `total` bytes are at hand. */
 void capture_append_cut(uint64_t address, const void *bytes, size_t kept, size_t total,

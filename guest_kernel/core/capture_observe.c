@@ -32,18 +32,8 @@
 #define IS_BY_COMMAND(k)                                                                                               \
     ((k) == ARG_FCNTL_ARG || (k) == ARG_IOCTL_ARG || (k) == ARG_PRCTL_ARG || (k) == ARG_SHM_ARG ||                    \
      (k) == ARG_SEM_ARG || (k) == ARG_PTRACE_ADDR || (k) == ARG_PTRACE_DATA)
-#define READS(k, i) ((IS_TEXT(k) || IS_VECTOR(k) || IS_TIME(k) || IS_STRUCT(k) || IS_BY_COMMAND(k)) << (i))
-
-/* ARGS(a, b) becomes the bits of those that are read. */
-#define ARGS_0()                                      0
-#define ARGS_1(a)                                     READS(ARG_##a, 0)
-#define ARGS_2(a, b)                                  (ARGS_1(a) | READS(ARG_##b, 1))
-#define ARGS_3(a, b, c)                               (ARGS_2(a, b) | READS(ARG_##c, 2))
-#define ARGS_4(a, b, c, d)                            (ARGS_3(a, b, c) | READS(ARG_##d, 3))
-#define ARGS_5(a, b, c, d, e)                         (ARGS_4(a, b, c, d) | READS(ARG_##e, 4))
-#define ARGS_6(a, b, c, d, e, f)                      (ARGS_5(a, b, c, d, e) | READS(ARG_##f, 5))
-#define ARGS_PICK(zero, a, b, c, d, e, f, macro, ...) macro
-#define ARGS(...)                                     ARGS_PICK(0, ##__VA_ARGS__, ARGS_6, ARGS_5, ARGS_4, ARGS_3, ARGS_2, ARGS_1, ARGS_0)(__VA_ARGS__)
+#define ARGUMENT_COUNTS(k) (IS_TEXT(k) || IS_VECTOR(k) || IS_TIME(k) || IS_STRUCT(k) || IS_BY_COMMAND(k))
+#include "abi/argument_bits.h"
 
 const uint8_t capture_reads[SYSCALL_COUNT] = {
 #define SYSCALL(nr, name, result, args, status, note) [nr] = args,

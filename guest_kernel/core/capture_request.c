@@ -1,6 +1,6 @@
 /*
  * What the hypervisor wants done with a call that it let through (abi/capture.h): signals, delays, bytes in the program's memory,
- * another result; and its judgement of what a call consumes.  All of it belongs to the task whose call it is.
+ * another result; and its judgement of what a call consumes, for which a task may have to wait.  All of it belongs to the task whose call it is.
  */
 #include <asm-generic/errno.h>
 #include <asm/signal.h>
@@ -8,6 +8,7 @@
 #include "guest_kernel/core/alloc.h"
 #include "guest_kernel/core/capture.h"
 #include "guest_kernel/core/cpu.h"
+#include "guest_kernel/core/irq.h"
 #include "guest_kernel/core/user.h"
 #include "guest_kernel/core/wait.h"
 
@@ -93,14 +94,49 @@ void capture_request_finish(struct task *t, struct pt_regs *regs)
     t->result_is_forced = false;
 }
 
-bool capture_allows(const struct capture_item *item)
+/* Tasks whose calls somebody was asked about. */
+static struct wait_queue askers;
+
+static void answers_came(void *context)
+{
+    (void)context;
+    wake_all(&askers);
+}
+
+void capture_answers_init(struct msi_message *message)
+{
+    wait_queue_init(&askers);
+    if (irq_allocate(answers_came, NULL, message) < 0)
+        *message = (struct msi_message){0}; /* they are seen when the time is over */
+}
+
+/*
+ * Until there is an answer, the time is over, or the task is to die anyway; other signals wait until then.  `left`: the time, in ns.
+ * The kernel is not preempted, so whoever asks the hypervisor is the task that its CPU's page names.
+ */
+static long answer_wait(long left)
+{
+    while (left > CAPTURE_KILL && !task_is_dying()) {
+        uint64_t deadline = clock_monotonic_ns() + (uint64_t)left;
+        (void)wait_event_deadline(&askers, (left = capture_answer(false)) <= CAPTURE_KILL || task_is_dying(), false, deadline);
+    }
+    return left > CAPTURE_KILL ? capture_answer(true) : left;
+}
+
+bool capture_judge(enum capture_judged kind, uint64_t address, const void *bytes, size_t n)
 {
     struct task *t = task_current();
-    long verdict = item ? capture_check(item) : -ENOMEM; /* what could not be judged is refused */
 
+    if (likely(!t->capture_checks) || t->call_nr == ~0UL)
+        return true;
+    long verdict = capture_check(kind, address, bytes, n);
+    if (verdict >= CAPTURE_KILL)
+        capture_flush(t);
+    if (verdict > CAPTURE_KILL)
+        verdict = answer_wait(verdict);
     if (!verdict)
         return true;
-    if (verdict == CAPTURE_KILL)
+    if (verdict >= CAPTURE_KILL)
         task_raise(SIGKILL);
     result_force(t, verdict < 0 ? verdict : -EPERM);
     return false;

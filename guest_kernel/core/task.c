@@ -160,6 +160,11 @@ void task_raise(int signal)
         task_ops->raise(signal);
 }
 
+bool task_is_dying(void)
+{
+    return task_ops && task_ops->is_dying && task_ops->is_dying();
+}
+
 void task_switched(struct pt_regs *regs)
 {
     if (task_ops && task_ops->switched)

@@ -217,6 +217,7 @@ struct task_ops {
     /* Soft limit RLIMIT_* of the current process; NULL: none.  core asks for AS, DATA, STACK, MEMLOCK. */
     uint64_t (*limit)(unsigned resource);
     void (*raise)(int signal); /* to the current task's process, as from itself */
+    bool (*is_dying)(void);    /* the current task is to end, whatever else it is to do */
 };
 /* The current task's calls go through task_ops.call_entered and call_left from now on, or no more. */
 void task_trace_calls(bool on);
@@ -226,6 +227,7 @@ void task_user_fault(int signal, int si_code, uint64_t address, int trap, uint64
 bool task_out_of_memory(unsigned attempt); /* true: try again */
 void task_signal_work(struct pt_regs *regs);
 void task_raise(int signal);
+bool task_is_dying(void);
 void task_switched(struct pt_regs *regs);
 void task_times(void);
 bool task_call_entered(struct pt_regs *regs);

@@ -29,8 +29,8 @@ size_t copy_from_user_some(void *dst, user_ptr src, size_t n)
     size_t limit = range_limit(src, n);
     size_t done = limit - user_copy_bytes(dst, (const void *)src.address, limit);
 
-    if (capture_active() && done && !capture_take(src.address, dst, done))
-        return 0;
+    if (capture_active() && done)
+        capture_append(src.address, dst, done, CAPTURE_IN);
     return done;
 }
 
@@ -82,7 +82,14 @@ int clear_user(user_ptr dst, size_t n)
     return clear_user_some(dst, n) == n ? 0 : -EFAULT;
 }
 
-long copy_string_from_user(char *dst, user_ptr src, size_t size)
+int copy_address_from_user(void *dst, user_ptr src, size_t n)
+{
+    if (copy_from_user(dst, src, n))
+        return -EFAULT;
+    return !capture_active() || capture_judge(CAPTURE_ADDRESS, src.address, dst, n) ? 0 : -EFAULT;
+}
+
+long copy_word_from_user(char *dst, user_ptr src, size_t size)
 {
     size_t limit = range_limit(src, size);
     long length = limit ? user_string_bytes(dst, (const char *)src.address, limit) : -1;
@@ -91,13 +98,19 @@ long copy_string_from_user(char *dst, user_ptr src, size_t size)
         return -EFAULT;
     if ((size_t)length == limit)
         return limit == size ? -ENAMETOOLONG : -EFAULT;
-    if (capture_active()) {
-        if (!capture_take(src.address, dst, (size_t)length + 1))
-            return -EFAULT;
-        for (size_t at = CAPTURE_ITEM_MAX; at <= (size_t)length; at += CAPTURE_ITEM_MAX)
+    if (capture_active())
+        for (size_t at = 0; at <= (size_t)length; at += CAPTURE_ITEM_MAX)
             capture_append(src.address + at, dst + at, (size_t)length + 1 - at, CAPTURE_IN);
-    }
     return length;
+}
+
+long copy_string_from_user(char *dst, user_ptr src, size_t size)
+{
+    long length = copy_word_from_user(dst, src, size);
+
+    if (length < 0 || !capture_active() || capture_judge(CAPTURE_TEXT, src.address, dst, (size_t)length + 1))
+        return length;
+    return -EFAULT;
 }
 
 int copy_struct_from_user(void *dst, size_t known, user_ptr src, size_t size)

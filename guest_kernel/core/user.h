@@ -2,7 +2,9 @@
  * The one door to user memory.  Every access checks the range against the user half, runs with SMAP lifted for just
  * the copy, survives a fault (fix-up table) and, while the current call is traced, appends what it copied to the
  * task's capture buffer (abi/capture.h), so that the trace shows the very bytes that were used.
- * All may sleep (a fault may read or allocate); call with no spinlock held.
+ * All may sleep (a fault may read or allocate); call with no spinlock held.  Texts and addresses are judged in addition by the
+ * sandbox's policy (capture_request.c): what may not be used is -EFAULT to the caller, and the call's result is decided.  That
+ * may take as long as somebody thinks about it, so their callers hold no mutex.
  */
 #ifndef GUEST_KERNEL_CORE_USER_H
 #define GUEST_KERNEL_CORE_USER_H
@@ -47,6 +49,10 @@ size_t copy_to_user_some(user_ptr dst, const void *src, size_t n) must_check;
 
 /* A NUL-terminated string into dst[size].  Length without NUL, -EFAULT, or -ENAMETOOLONG when no NUL is in reach. */
 long copy_string_from_user(char *dst, user_ptr src, size_t size) must_check;
+/* The same for what is no name of anything: words of execve, a task's own name.  It is not judged. */
+long copy_word_from_user(char *dst, user_ptr src, size_t size) must_check;
+/* As copy_from_user, of a struct sockaddr; n is 0 where the call does without one. */
+int copy_address_from_user(void *dst, user_ptr src, size_t n) must_check;
 
 /*
  * A structure that has grown over time: dst[known] from src[size].  What the caller does not pass is zero; what this

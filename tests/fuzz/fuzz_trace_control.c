@@ -20,7 +20,7 @@ static void use(const struct trace_config *c, const uint8_t *data, size_t size)
         for (unsigned i = 0; i < r->poke_size; i++)
             fits += trace_rule_poke(r)[i];
         if (r->pattern_size)
-            fits += trace_pattern_fits_item(trace_rule_pattern(r), data, size);
+            fits += trace_pattern_fits_text(trace_rule_pattern(r), data, size) + trace_pattern_fits_address(trace_rule_pattern(r), data, size);
     }
     if (fits > 64 * 256 * 256)
         abort();
@@ -37,6 +37,7 @@ static struct trace_program program_of(const uint8_t *data, size_t size)
 /* Sessions and rules by the input's bytes, without a mistake but for the one that is then made. */
 static size_t build(uint8_t *to, const uint8_t *data, size_t size)
 {
+    static const uint8_t actions[] = {TRACE_ACT_ALLOW, TRACE_ACT_RESULT, TRACE_ACT_KILL, TRACE_ACT_END, TRACE_ACT_ASK};
     struct trace_config *c = (void *)to;
     size_t at = sizeof *c;
 
@@ -51,7 +52,7 @@ static size_t build(uint8_t *to, const uint8_t *data, size_t size)
         }
         struct trace_rule *r = (void *)(to + at);
         size_t pattern = data[2] % 3 ? data[i % size] % 24 : 0, poke = pattern ? 0 : data[3] % 9;
-        *r = (struct trace_rule){.action = poke ? TRACE_ACT_INJECT : TRACE_ACT_RESULT, .poke = poke ? TRACE_POKE_ENTER : 0,
+        *r = (struct trace_rule){.action = poke ? TRACE_ACT_INJECT : actions[data[7] % ARRAY_SIZE(actions)], .result = -1, .poke = poke ? TRACE_POKE_ENTER : 0,
                                  .poke_size = (uint16_t)poke, .pattern_size = (uint16_t)pattern};
         r->program = program_of(data, size);
         size_t rest = ALIGN_UP(pattern + poke, (size_t)8);

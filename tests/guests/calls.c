@@ -25,7 +25,7 @@ static int64_t call(uint64_t number, uint64_t b)
 
 static bool is_known(uint64_t number)
 {
-    return number >= CAPTURE_CALL_REGISTER && number <= CAPTURE_CALL_CHECK;
+    return number >= CAPTURE_CALL_REGISTER && number <= CAPTURE_CALL_ANSWER;
 }
 
 static void expect_absent(uint64_t number)
@@ -64,7 +64,7 @@ static void test_capture(void)
         page->dispatches = random();
         for (unsigned j = 0; j < 4; j++)
             *(volatile uint64_t *)(SCRATCH + PAGE_SIZE * (1 + random() % 8) + (random() & 0x1f8)) = random_value();
-        call(CAPTURE_CALL_REGISTER + 1 + random() % 6, random_value());
+        call(CAPTURE_CALL_REGISTER + 1 + random() % (CAPTURE_CALL_ANSWER - CAPTURE_CALL_REGISTER), random_value());
     }
 }
 

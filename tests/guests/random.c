@@ -108,7 +108,7 @@ static void try_port(void)
 /* A capture page that is valid by chance would be written to: only scratch memory is offered, besides nonsense. */
 static void try_call(void)
 {
-    uint64_t number = random() & 3 ? CAPTURE_CALL_REGISTER - 1 + random() % 7 : random_value();
+    uint64_t number = random() & 3 ? CAPTURE_CALL_REGISTER - 1 + random() % (CAPTURE_CALL_ANSWER - CAPTURE_CALL_REGISTER + 3) : random_value();
     uint64_t argument = random() & 1 ? SCRATCH + (random() & 0xff000) : ~0ULL << (random() & 63);
 
     if (random() & 1)

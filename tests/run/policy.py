@@ -110,7 +110,7 @@ def arguments(run):
 def path_by_what_is_consumed(run):
     _, text = run(["--policy", "deny=EACCES:open,openat:path=/etc/pass*"], *shell("cat /etc/passwd; cat /etc/group"), status=0,
                   options=["--add", "/etc/passwd", "--add", "/etc/group"])
-    expect('"/etc/passwd", O_RDONLY) = -1 EACCES (Permission denied) <' in text, text[-600:])
+    expect('"/etc/passwd", O_RDONLY) = -1 EACCES (Permission denied) (rule 1: deny EACCES) <' in text, text[-600:])
     expect('"/etc/group", O_RDONLY) = 3' in text, text[-600:])
 
 
@@ -123,6 +123,32 @@ def kill(run):
 def kill_by_path(run):
     _, text = run(["--policy", "kill:execve:path=*/forbidden"], *shell("/tmp/forbidden; exit 6"), status=6)
     expect("killed by SIGKILL" in text, text[-400:])
+
+
+def first_rule_decides_by_path(run):
+    """What stands behind rules with a pattern waits for what the call consumes; each text is decided on its own."""
+    rules = ["--policy", "allow:open,openat,rename,renameat2:path=/tmp/*", "--policy", "deny=ENOSPC:open,openat,rename,renameat2,utimensat"]
+    out, text = run(rules, *shell("echo x >/tmp/a; mv /tmp/a /tmp/b; mv /tmp/b /etc/c; cat /etc/group; echo /tmp/*; >/etc/d; touch -c /tmp/b; :"))
+    expect(out == "/tmp/b\n", out + text[-300:])
+    expect(re.search(r'rename\w*\(.*"/tmp/b", .*"/etc/c".*\) = -1 ENOSPC .*\(rule 2: deny ENOSPC\)', text), "the second path was to be denied")
+    expect(re.search(r'open\w*\(.*"/etc/group".*\) = -1 ENOSPC', text), "what no pattern fits was to be denied")
+    out, text = run(["--policy", "allow:utimensat:path=/tmp/*", "--policy", "deny=ENOSPC:utimensat"], *shell("touch /tmp/a; touch /tmp/a; :"))
+    expect("utimensat" not in text or "= 0" in text, text[-300:])
+
+
+def kill_and_end_by_path(run):
+    _, text = run(["--policy", "allow:mkdir:path=/tmp/a", "--policy", "kill:mkdir:path=/tmp/b", "--policy", "end:mkdir"],
+                  *shell("mkdir /tmp/a; mkdir /tmp/b; ls /tmp; mkdir /tmp/c; exit 5"), status=128 + 31)
+    expect("killed by SIGKILL" in text and re.search(r'mkdir\("/tmp/b".*\(rule 2: kill\)', text), "one was to be killed: " + text[-500:])
+    expect("is forbidden" in text, text[-400:])
+
+
+def long_paths(run):
+    """A path is judged whole, however long it is."""
+    out, text = run(["--policy", "deny=EACCES:open,openat,stat,newfstatat,statx:path=*/forbidden"],
+                    *shell("echo x >/tmp/forbidden; d=/tmp; for i in 1 2 3 4 5 6 7 8 9 10 11; do d=$d$(printf '/.%.0s' $(seq 160)); done; "
+                           "cat $d/forbidden; cat $d/other; :"))
+    expect(out == "" and text.count("= -1 EACCES") >= 2 and "forbidden'" not in out, text[-400:])
 
 
 def end(run):
@@ -139,7 +165,7 @@ def first_rule_decides(run):
 def a_mistake_is_told(run):
     for rule, word in ((["--policy", "forbid:mkdir"], "forbid"), (["--policy", "deny:nosuchcall"], "nosuchcall"),
                        (["--inject", "mkdir"], "inject"), (["--inject", "mkdir:error=EWHAT"], "EWHAT"),
-                       (["--inject", "mkdir:poke_enter=@arg9=00"], "@arg"), (["--policy", "ask:mkdir:path=/x"], "path="),
+                       (["--inject", "mkdir:poke_enter=@arg9=00"], "@arg"), (["--policy", "ask:mkdir:path=/x:path=/y"], "path="),
                        (["--policy", "deny:result<0"], "arguments"), (["--inject", "mkdir:signal=NOPE"], "NOPE")):
         text = run.refused(*rule)
         expect(word in text and text.count("\n") == 1, f"{rule}: {text}")
@@ -148,10 +174,10 @@ def a_mistake_is_told(run):
 class Live:
     """A sandbox that runs with a control socket, and somebody who hears its questions."""
 
-    def __init__(self, run, directory, rules, script):
+    def __init__(self, run, directory, rules, *program, options=(), stdin=subprocess.DEVNULL):
         self.run, self.path = run, os.path.join(directory, "control")
-        self.box = subprocess.Popen([run.trapline, "run", "--machine", "bochs", "--timeout", "60", "--control", self.path, *rules, "--",
-                                     *shell(script)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.box = subprocess.Popen([run.trapline, "run", "--machine", "bochs", "--timeout", "100", "--control", self.path, *options, *rules,
+                                     "--", *program], stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         deadline = time.time() + 20
         while not os.path.exists(self.path) and time.time() < deadline:
             time.sleep(0.05)
@@ -168,6 +194,18 @@ class Live:
         expect(match, f"no question: {line}")
         return match.groups()
 
+    def over(self, ticket, how):
+        line = self.listener.stdout.readline().decode()
+        expect(line == f"over {ticket} sandbox 0 {how}\n", f"not '{how}': {line}")
+
+    def order(self, word):
+        self.box.stdin.write(word.encode() + b"\n")
+        self.box.stdin.flush()
+
+    def expect(self, line):
+        said = self.box.stdout.readline().decode().strip()
+        expect(said == line, f"'{said}', not '{line}'")
+
     def end(self, status):
         out, err = self.box.communicate(timeout=90)
         self.listener.wait(timeout=10)
@@ -177,11 +215,12 @@ class Live:
 
 def asked(run):
     with tempfile.TemporaryDirectory() as d:
-        live = Live(run, d, ["--policy", "ask=30s:mkdir"], "mkdir /tmp/a; mkdir /tmp/b; mkdir /tmp/c; ls /tmp")
+        live = Live(run, d, ["--policy", "ask=30s:mkdir"], *shell("mkdir /tmp/a; mkdir /tmp/b; mkdir /tmp/c; ls /tmp"))
         for answer, path in (("allow", "/tmp/a"), ("deny=EROFS", "/tmp/b"), ("kill", "/tmp/c")):
             ticket, call = live.question()
             expect(call == f'mkdir("{path}", 0777)', call)
             live.say("answer", ticket, answer)
+            live.over(ticket, {"deny=EROFS": "deny EROFS"}.get(answer, answer))
         live.say("answer", "999", "allow", status=1)
         out, err = live.end(0)
         expect(out == "a\n" and "Read-only file system" in err, out + err)
@@ -192,10 +231,80 @@ def asked_in_vain(run):
     expect(out == "" and "nobody listens" in err and "EPERM" in err, out + err[-300:])
 
 
+def compiled(directory, name):
+    program = os.path.join(directory, name)
+    subprocess.run(["gcc", "-O2", "-static", "-o", program, os.path.join(TOP, "tests", "run", name + ".c")], check=True)
+    return program
+
+
+def asked_by_path(run):
+    """
+    A call waits inside the sandbox until somebody has said what is to become of it; meanwhile everything else goes on, the path in the
+    program's memory changes, signals come, rules change, and the task that waits dies.  Then the same with more CPUs.
+    """
+    with tempfile.TemporaryDirectory() as d:
+        program = compiled(d, "policy_paths")
+        for cpus in ("1", "4"):
+            asked_by_path_with(run, d, program, cpus)
+
+
+def asked_by_path_with(run, directory, program, cpus):
+    log = os.path.join(directory, "log")
+    rules = ["--policy", "ask=80s:openat,rename:path=/tmp/asked", "--policy", "ask=80s:connect:address=unix:/tmp/*",
+             "--policy", "ask=80s:rename:path=/tmp/b:arg=2", "--policy", "allow:sendmsg:address=unix:*", "--policy", "deny=EACCES:sendmsg"]
+    live = Live(run, directory, rules, program, options=["--cpus", cpus, "--trace-binary", log], stdin=subprocess.PIPE)
+
+    def asked_about(word, call):
+        live.order(word)
+        ticket, said = live.question()
+        expect(said == call + " (consumed)", said)
+        return ticket
+
+    def answer(ticket, verdict, shown, line):
+        live.say("answer", ticket, verdict)
+        live.over(ticket, shown)
+        live.expect(line)
+
+    opening = 'openat(AT_FDCWD, "/tmp/asked", O_RDONLY)'
+    ticket = asked_about("open", opening)
+    for word in ("ping", "flip", "signal"): # all of it while the call waits
+        live.order(word)
+        live.expect(word + ": good")
+    live.say("rules", stdin="".join(f"policy {r}\n" for r in ["deny=EIO:openat:path=/tmp/other", *rules[1::2]]).encode())
+    answer(ticket, "allow", "allow", "open: /tmp/asked, handled")
+    live.order("open") # the rules of now
+    live.expect("open: EIO, handled")
+    live.order("send")
+    live.expect("send: EACCES, handled")
+    ticket = asked_about("connect", 'connect(4, {sa_family=AF_UNIX, sun_path="/tmp/other"}, 110)')
+    answer(ticket, "deny=ENETDOWN", "deny ENETDOWN", "connect: ENETDOWN, handled")
+    ticket = asked_about("connect", 'connect(4, {sa_family=AF_UNIX, sun_path="/tmp/other"}, 110)')
+    answer(ticket, "allow", "allow", "connect: ECONNREFUSED, handled")
+    ticket = asked_about("both", 'rename("/tmp/other", "/tmp/b")')
+    live.order("kill")
+    live.expect("kill: good")
+    live.over(ticket, "withdrawn")
+    live.say("answer", ticket, "allow", status=1)
+    live.box.stdin.close()
+    live.box.stdin = None
+    live.end(0)
+    text = subprocess.run([run.trapline, "trace", log], stdout=subprocess.PIPE, check=True).stdout.decode()
+    for wanted in (r'openat.*\) += 4 \(rule 1, question \d+: allow\)', r'openat.*"/tmp/other".*\) += -1 EIO .*\(rule 1: deny EIO\)',
+                   r'connect.* ENETDOWN .*\(rule 3, question \d+: deny ENETDOWN\)', r'sendmsg.* EACCES .*\(rule 6: deny EACCES\)',
+                   r'rename.*\) += \? \(rule 4, question \d+: withdrawn\)'):
+        expect(re.search(wanted, text), f"not in the trace: {wanted}\n" + "\n".join(l for l in text.split("\n") if "rule" in l))
+
+
+def asked_by_path_in_vain(run):
+    out, err = run(["--policy", "ask=200ms:mkdir:path=/tmp/a"], *shell("mkdir /tmp/b /tmp/a; ls /tmp"))
+    expect(out == "b\n" and "nobody listens" in err and "EPERM (Operation not permitted) (rule 1, question 1: deny EPERM (no answer in time))" in err,
+           out + err[-300:])
+
+
 def changed_live(run):
     script = "until [ -e /tmp/a ]; do mkdir /tmp/a 2>/dev/null; sleep 0.1; done; while mkdir /tmp/b 2>/dev/null; do rmdir /tmp/b; sleep 0.1; done; echo done"
     with tempfile.TemporaryDirectory() as d:
-        live = Live(run, d, ["--policy", "deny:mkdir"], script)
+        live = Live(run, d, ["--policy", "deny:mkdir"], *shell(script))
         time.sleep(0.5)
         live.say("rules", stdin=b"# nothing is forbidden any more\n")
         time.sleep(0.5)
@@ -206,7 +315,7 @@ def changed_live(run):
 
 def mistakes_live(run):
     with tempfile.TemporaryDirectory() as d:
-        live = Live(run, d, [], "sleep 2")
+        live = Live(run, d, [], *shell("sleep 2"))
         expect("forbid" in live.say("rules", stdin=b"policy forbid:mkdir\n", status=1), "the mistake was not named")
         expect("nosuch" in live.say("rules", "nosuch", stdin=b"", status=1), "the sandbox was not named")
         expect("none of" in live.say("whatever", status=1), "the command was not named")
@@ -217,10 +326,8 @@ def mistakes_live(run):
 
 def three_verbs_live_under_load(run):
     """connect denied, ptrace killed, execve asked about: changed while the program does all three without a pause."""
-    source = os.path.join(TOP, "tests", "run", "policy_load.c")
     with tempfile.TemporaryDirectory() as d:
-        program = os.path.join(d, "load")
-        subprocess.run(["gcc", "-O2", "-static", "-o", program, source], check=True)
+        program = compiled(d, "policy_load")
         path = os.path.join(d, "control")
         box = subprocess.Popen([run.trapline, "run", "--machine", "bochs", "--timeout", "100", "--stats", "--control", path, "--", program],
                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -246,6 +353,8 @@ def three_verbs_live_under_load(run):
         for answer, wanted in (("deny=ENOEXEC", "connect ENOENT, ptrace 0, execve ENOEXEC"), ("allow", "connect ENOENT, ptrace 0, execve 0"),
                                ("kill", "connect ENOENT, ptrace 0, execve SIGKILL")):
             line = listener.stdout.readline().decode()
+            while line.startswith("over "):
+                line = listener.stdout.readline().decode()
             expect("execve(" in line, line)
             subprocess.run([run.trapline, "control", path, "answer", line.split()[1], answer], timeout=60, check=True)
             until(wanted)
@@ -258,8 +367,8 @@ def three_verbs_live_under_load(run):
 
 
 CASES = [error, fault_is_enosys, retval, signal, signal_with_error, delays, poke_enter, poke_exit, when, arguments,
-         path_by_what_is_consumed, kill, kill_by_path, end, first_rule_decides, a_mistake_is_told, asked, asked_in_vain,
-         changed_live, mistakes_live, three_verbs_live_under_load]
+         path_by_what_is_consumed, kill, kill_by_path, kill_and_end_by_path, long_paths, end, first_rule_decides, first_rule_decides_by_path, a_mistake_is_told, asked, asked_in_vain, asked_by_path,
+         asked_by_path_in_vain, changed_live, mistakes_live, three_verbs_live_under_load]
 
 
 def main():

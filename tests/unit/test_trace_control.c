@@ -40,16 +40,19 @@ static void addresses_are_texts(void **state)
     struct sockaddr_un un = {.sun_family = AF_UNIX, .sun_path = "/run/a"};
     struct sockaddr_un abstract = {.sun_family = AF_UNIX, .sun_path = "\0name"};
 
-    assert_true(trace_pattern_fits_item("inet:127.0.0.1:80", &in, sizeof in));
-    assert_true(trace_pattern_fits_item("inet:127.*", &in, sizeof in));
-    assert_false(trace_pattern_fits_item("inet:*:81", &in, sizeof in));
-    assert_false(trace_pattern_fits_item("inet:*", &in, 7));
-    assert_true(trace_pattern_fits_item("inet6:0:0:0:0:0:0:0:1:443", &in6, sizeof in6));
-    assert_false(trace_pattern_fits_item("inet:*", &in6, sizeof in6));
-    assert_true(trace_pattern_fits_item("unix:/run/*", &un, sizeof un));
-    assert_true(trace_pattern_fits_item("unix:@name", &abstract, 3 + 4));
-    assert_false(trace_pattern_fits_item("/run/*", &un, sizeof un));
-    assert_true(trace_pattern_fits_item("/run/*", "/run/x\0rest", 11));
+    assert_true(trace_pattern_fits_address("inet:127.0.0.1:80", &in, sizeof in));
+    assert_true(trace_pattern_fits_address("inet:127.*", &in, sizeof in));
+    assert_false(trace_pattern_fits_address("inet:*:81", &in, sizeof in));
+    assert_false(trace_pattern_fits_address("inet:*", &in, 7));
+    assert_true(trace_pattern_fits_address("inet6:0:0:0:0:0:0:0:1:443", &in6, sizeof in6));
+    assert_false(trace_pattern_fits_address("inet:*", &in6, sizeof in6));
+    assert_true(trace_pattern_fits_address("unix:/run/*", &un, sizeof un));
+    assert_true(trace_pattern_fits_address("unix:@name", &abstract, 3 + 4));
+    assert_false(trace_pattern_fits_address("/run/*", &un, sizeof un));
+    assert_false(trace_pattern_fits_address("*", &un, sizeof un));
+    assert_false(trace_pattern_fits_address("unix:*", NULL, 0));
+    assert_true(trace_pattern_fits_text("/run/*", "/run/x\0rest", 11));
+    assert_false(trace_pattern_fits_text("unix:*", "unix:x", 7));
 }
 
 struct small {
@@ -86,6 +89,14 @@ static void what_makes_no_sense_is_refused(void **state)
     assert_string_equal(trace_rule_pattern(&s.rule), "/etc/pass");
     s.rule.action = TRACE_ACT_INJECT; /* too late for what is consumed */
     assert_false(valid(&s));
+    s = sound();
+    s.rule.result = 5; /* likewise: the call has begun */
+    assert_false(valid(&s));
+    for (unsigned action = TRACE_ACT_KILL; action < TRACE_ACT_COUNT; action++) {
+        s = sound();
+        s.rule.action = (uint8_t)action;
+        assert_true(valid(&s));
+    }
     s = sound();
     s.rule.signal = 9;
     assert_false(valid(&s));
