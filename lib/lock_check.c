@@ -13,6 +13,7 @@
 
 #define CLASS_MAX 96u
 #define CPUS 64u
+#define SPIN_ROUNDS_MAX (1u << 27) /* seconds on any machine, a minute or two on an emulated one */
 #define IMAGE_BASE 0xffffffff00000000ULL /* sites are kept by their low halves */
 
 static uint64_t keys[CLASS_MAX]; /* atomic, 0: free; an open hash table */
@@ -186,6 +187,14 @@ void lock_check_spin_release(const void *lock)
     list_remove(&cpus[cpu_index()].spins, lock);
     if (flags & RFLAGS_IF)
         irq_enable();
+}
+
+void lock_check_spinning(const void *lock, uint64_t site, uint32_t *rounds)
+{
+    if (++*rounds < SPIN_ROUNDS_MAX)
+        return;
+    log_error("backtrace: 0x%lx (waits for the spinlock)", site);
+    panic("lock check: the spinlock at %p is never given: it is held for ever, or it is not a lock any more", lock);
 }
 
 void lock_check_mutex(struct lock_held_list *mine, const void *lock, struct lock_class *c, uint64_t site, bool wait)

@@ -52,6 +52,8 @@ static inline void lock_class_set(struct lock_class *c, uint64_t key)
 /* Before the lock is waited for; after it is given back. */
 void lock_check_spin(const void *lock, struct lock_class *class, uint64_t site);
 void lock_check_spin_release(const void *lock);
+/* Each round of waiting for a lock, which counts them in *rounds: panics when nobody can mean to hold it any more. */
+void lock_check_spinning(const void *lock, uint64_t site, uint32_t *rounds);
 /* `wait`: may sleep for it, so the order counts.  Release pairs with either. */
 void lock_check_mutex(struct lock_held_list *mine, const void *lock, struct lock_class *class, uint64_t site, bool wait);
 void lock_check_mutex_release(struct lock_held_list *mine, const void *lock);
@@ -64,12 +66,14 @@ void lock_check_none(const void *but);
 
 #define LOCK_SITE lock_site()
 #define LOCK_CHECK(call) call
+#define LOCK_CHECK_VARIABLE(declaration) declaration;
 
 #else
 
 #define LOCK_HELD_FIELD(name)
 #define LOCK_CLASS_FIELD
 #define LOCK_CHECK(call) ((void)0)
+#define LOCK_CHECK_VARIABLE(declaration)
 
 #endif
 #endif

@@ -37,8 +37,11 @@ static inline __attribute__((always_inline)) void spin_lock(struct spinlock *l)
     LOCK_CHECK(lock_check_spin(l, &l->class, LOCK_SITE));
     assert(!spin_is_held_here(l));
     uint16_t ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);
-    while (__atomic_load_n(&l->serving, __ATOMIC_ACQUIRE) != ticket)
+    LOCK_CHECK_VARIABLE(uint32_t rounds = 0)
+    while (__atomic_load_n(&l->serving, __ATOMIC_ACQUIRE) != ticket) {
+        LOCK_CHECK(lock_check_spinning(l, LOCK_SITE, &rounds));
         cpu_relax();
+    }
     __atomic_store_n(&l->owner, cpu_index() + 1, __ATOMIC_RELAXED);
 }
 

@@ -7,6 +7,7 @@
  */
 #include "guest_kernel/core/pages.h"
 
+#include "guest_kernel/core/slab_poison.h"
 #include "lib/spinlock.h"
 #include "lib/string.h"
 
@@ -84,8 +85,10 @@ static struct page *slab_create(struct slab_cache *c)
     slab->flags = PAGE_FLAG_SLAB;
     slab->owner = c;
     slab->first_free = 0;
-    for (uint16_t i = 0; i < c->objects; i++)
+    for (uint16_t i = 0; i < c->objects; i++) {
         *object_next(c, slab, i) = i + 1u < c->objects ? (uint16_t)(i + 1) : OBJECT_NONE;
+        SLAB_POISON(new(object_next(c, slab, i), c->object_size));
+    }
     LIST_INSERT_HEAD(&c->partial, slab, link);
     c->has_empty = true;
     return slab;
@@ -111,6 +114,7 @@ static void *cache_alloc(struct slab_cache *c)
     if (slab) {
         object = object_next(c, slab, slab->first_free);
         slab->first_free = *(uint16_t *)object;
+        SLAB_POISON(alloc(object, c->object_size, c->name));
         if (slab->refs++ == 0)
             c->has_empty = false;
         if (slab->first_free == OBJECT_NONE)
@@ -142,6 +146,7 @@ static void object_free(struct slab_cache *c, struct page *slab, void *object)
     assert((slab->flags & PAGE_FLAG_SLAB) && slab->owner == c && slab->refs > 0 && offset % c->object_size == 0);
     if (slab->first_free == OBJECT_NONE)
         LIST_INSERT_HEAD(&c->partial, slab, link);
+    SLAB_POISON(free(object, c->object_size, c->name));
     *(uint16_t *)object = slab->first_free;
     slab->first_free = (uint16_t)(offset / c->object_size);
     if (--slab->refs == 0) {
