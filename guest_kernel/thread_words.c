@@ -13,23 +13,25 @@
 
 /*
  * A lock that the dying thread holds: mark it, and wake one who waits (set_robust_list(2)).  pending: it was just
- * taking or leaving it, and may have freed it without waking anybody.
+ * taking or leaving it, and may have freed it without waking anybody.  False: there is no lock, the list is not followed.
  */
-static void robust_lock_died(uint64_t address, uint32_t tid, bool inheriting, bool pending)
+static bool robust_lock_died(uint64_t address, uint32_t tid, bool inheriting, bool pending)
 {
     uint32_t seen, expected;
 
     if (address % sizeof(seen))
-        return;
+        return false;
     for (;;) {
-        if (user_touch32(user(address), true) || user_load32_now(&seen, user(address)))
-            return;
+        if (user_touch32(user(address), true))
+            return false;
+        if (user_load32_now(&seen, user(address)))
+            continue; /* the page is gone again, by another thread: touched once more, it comes back or is no memory */
         if (pending && !inheriting && !(seen & FUTEX_TID_MASK)) {
             (void)futex_wake(address, true, 1, FUTEX_BITSET_MATCH_ANY);
-            return;
+            return true;
         }
         if ((seen & FUTEX_TID_MASK) != tid)
-            return;
+            return true;
         expected = seen;
         if (!user_compare_exchange32_now(user(address), &seen, (expected & FUTEX_WAITERS) | FUTEX_OWNER_DIED) &&
             seen == expected)
@@ -37,12 +39,13 @@ static void robust_lock_died(uint64_t address, uint32_t tid, bool inheriting, bo
     }
     if (!inheriting && (seen & FUTEX_WAITERS)) /* else pi_thread_leaves() tells who waits */
         (void)futex_wake(address, true, 1, FUTEX_BITSET_MATCH_ANY);
+    return true;
 }
 
 /* Bit 0 of a list's pointer: the entry it points to is a priority-inheriting lock. */
-static void robust_entry_died(uint64_t entry, const struct robust_list_head *head, uint32_t tid, bool pending)
+static bool robust_entry_died(uint64_t entry, const struct robust_list_head *head, uint32_t tid, bool pending)
 {
-    robust_lock_died((entry & ~1UL) + (uint64_t)head->futex_offset, tid, entry & 1, pending);
+    return robust_lock_died((entry & ~1UL) + (uint64_t)head->futex_offset, tid, entry & 1, pending);
 }
 
 static void robust_list_walk(struct thread *t)
@@ -57,14 +60,14 @@ static void robust_list_walk(struct thread *t)
     for (unsigned i = 0; i < ROBUST_LIST_MAX && entry != t->robust_list; i++) {
         uint64_t next = 0;
         bool more = !get_user(next, user(entry & ~1UL));
-        if ((entry & ~1UL) != (pending & ~1UL))
-            robust_entry_died(entry, &head, tid, false);
+        if ((entry & ~1UL) != (pending & ~1UL) && !robust_entry_died(entry, &head, tid, false))
+            return;
         if (!more)
             return;
         entry = next;
     }
     if (pending)
-        robust_entry_died(pending, &head, tid, true);
+        (void)robust_entry_died(pending, &head, tid, true);
 }
 
 /* Nobody is left to see clear_tid's word if the memory goes with this thread; clearing it would only copy a page. */
