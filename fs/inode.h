@@ -70,6 +70,7 @@ struct inode_ops {
     int (*get_page)(struct inode *inode, uint64_t index, struct page **out); /* see space_file_ops; NULL: no mmap */
     void (*get_cached)(struct inode *inode, uint64_t index, unsigned n, struct page **out); /* goes with it */
     void (*refresh)(struct inode *inode); /* before attributes are read: owner and mode of /proc entries */
+    bool (*permits)(const struct inode *inode); /* what its permissions refuse to the current task; NULL: nothing */
     void (*evict)(struct inode *inode);   /* the last reference is gone: free what `u` and `data` hold */
 };
 

@@ -163,12 +163,19 @@ static const struct file_ops *ops_of(enum proc_kind kind, unsigned index)
 }
 
 /* Owners follow the process; a process that is gone leaves what was read last. */
-static void refresh(struct inode *i)
+void procfs_refresh(struct inode *i)
 {
     int pid = proc_pid(i);
 
     if (pid && source->owner)
-        (void)source->owner(pid, &i->uid, &i->gid);
+        (void)source->owner(pid, i->mode == (S_IFDIR | 0555), &i->uid, &i->gid);
+}
+
+/* A process may use its own descriptors by their names, whoever its files belong to (proc(5), /proc/PID/fd). */
+static bool permits(const struct inode *i)
+{
+    return proc_kind(i) == PROC_ENTRY && !strcmp(source->entries[proc_index(i)].name, "fd") && source->is_own &&
+           source->is_own(proc_pid(i));
 }
 
 struct inode *procfs_inode(unsigned mode, int pid, enum proc_kind kind, unsigned index)
@@ -191,7 +198,7 @@ struct inode *procfs_inode(unsigned mode, int pid, enum proc_kind kind, unsigned
         i->ops = &text_inode_ops;
         i->file_ops = ops_of(kind, index);
     }
-    refresh(i);
+    procfs_refresh(i);
     return i;
 }
 
@@ -306,8 +313,8 @@ static bool is_valid(struct dentry *d)
 }
 
 static const struct superblock_ops super_ops = {.statfs = proc_statfs, .is_valid = is_valid};
-static const struct inode_ops directory_ops = {.lookup = lookup, .refresh = refresh};
-static const struct inode_ops text_inode_ops = {.refresh = refresh};
+static const struct inode_ops directory_ops = {.lookup = lookup, .refresh = procfs_refresh, .permits = permits};
+static const struct inode_ops text_inode_ops = {.refresh = procfs_refresh};
 static const struct inode_ops static_link_ops = {.read_link = read_static_link};
 static const struct file_ops directory_file_ops = {.readdir = readdir, .seek = seek_directory};
 

@@ -39,6 +39,7 @@ static inline unsigned proc_index(const struct inode *i)
 int procfs_init(void) must_check;
 struct superblock *procfs_superblock(void);
 const struct procfs_source *procfs_source(void); /* empty until it is set, never NULL */
+void procfs_refresh(struct inode *i); /* inode_ops.refresh: its owner */
 struct inode *procfs_inode(unsigned mode, int pid, enum proc_kind kind, unsigned index) must_check;
 
 /* procfs_pid.c: what is below /proc/PID */

@@ -99,14 +99,8 @@ static int read_link(struct inode *i, char *buf, size_t size)
     return n;
 }
 
-static void refresh(struct inode *i)
-{
-    if (procfs_source()->owner)
-        (void)procfs_source()->owner(proc_pid(i), &i->uid, &i->gid);
-}
-
 const struct inode_ops procfs_link_ops = {
     .read_link = read_link,
     .follow_link = link_path,
-    .refresh = refresh,
+    .refresh = procfs_refresh,
 };

@@ -14,7 +14,7 @@ int procfs_pid_exists(int pid)
     const struct procfs_source *s = procfs_source();
     uint32_t uid, gid;
 
-    return s->owner && !s->owner(pid, &uid, &gid);
+    return s->owner && !s->owner(pid, true, &uid, &gid);
 }
 
 int procfs_file_pid(const struct file *f)

@@ -44,11 +44,6 @@ static const struct procfs_pid_entry *entry_of(const struct inode *i)
 
 static int text_open(struct file *f)
 {
-    const struct procfs_pid_entry *e = entry_of(f->inode);
-    int error = e && e->guarded ? procfs_source()->may_look(proc_pid(f->inode)) : 0;
-
-    if (error)
-        return error;
     f->data = mem_alloc_zero(sizeof(struct text));
     return f->data ? 0 : -ENOMEM;
 }
@@ -88,7 +83,7 @@ static long text_read(struct file *f, struct io_iter *it, uint64_t *position)
     return n;
 }
 
-/* Settings, by one write from the start; what comes later in the file is ignored, as on Linux. */
+/* Settings, by one write; of those of the system what is empty or comes later in the file is ignored, as on Linux. */
 static long setting_write(struct file *f, struct io_iter *it, uint64_t *position)
 {
     const struct procfs_pid_entry *e = entry_of(f->inode);
@@ -103,8 +98,10 @@ static long setting_write(struct file *f, struct io_iter *it, uint64_t *position
         return -EFAULT;
     text[n] = '\0';
     int error = 0;
-    if (n && !*position)
-        error = e ? e->store(proc_pid(f->inode), text, n) : procfs_static_set(proc_index(f->inode), text);
+    if (e)
+        error = e->store(proc_pid(f->inode), text, n);
+    else if (n && !*position)
+        error = procfs_static_set(proc_index(f->inode), text);
     if (error)
         return error;
     *position += n;

@@ -119,7 +119,6 @@ struct procfs_pid_entry {      /* /proc/PID/NAME; all callbacks: 0 or -errno, -E
     const char *name;
     unsigned mode;             /* S_IFREG, S_IFLNK; "fd", "fdinfo" and "task" are S_IFDIR and fs/'s own */
     int (*show)(int pid, struct text *t);
-    bool guarded;              /* text only for those who may look into the process: source.may_look */
     int (*store)(int pid, char *value, size_t n); /* NULL: cannot be written */
     const struct file_ops *ops; /* of a file that is no text; NULL: it is */
 };
@@ -128,8 +127,8 @@ struct procfs_source {
     size_t count;
     int (*next_pid)(int after);                          /* smallest pid > after, 0: none */
     int (*next_tid)(int pid, int after);                 /* of its threads; all callbacks take a tid for a pid, too */
-    int (*owner)(int pid, uint32_t *uid, uint32_t *gid);
-    int (*may_look)(int pid);
+    int (*owner)(int pid, bool listing, uint32_t *uid, uint32_t *gid); /* listing: of what shows nothing of its inside */
+    bool (*is_own)(int pid);                             /* of the current process? */
     int (*exe)(int pid, struct file **out);              /* counted reference */
     int (*cwd)(int pid, struct path *out);
     int (*root)(int pid, struct path *out);

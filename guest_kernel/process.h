@@ -229,6 +229,7 @@ struct process_info {
     uint32_t cpu;
     uint64_t cpus_allowed;
     bool no_new_privs;
+    bool dumpable;                 /* has memory, which may be looked into (prctl(2), PR_SET_DUMPABLE) */
     uint32_t signals_queued;       /* of its user */
     uint64_t signals_queued_limit;
     signal_set thread_pending, pending, blocked, ignored, caught;

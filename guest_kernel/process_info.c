@@ -105,6 +105,7 @@ int process_info(int32_t pid, struct process_info *out)
     out->cpu = t ? t->task->cpu : 0;
     out->cpus_allowed = t ? task_allowed(t->task) & __atomic_load_n(&cpus_online, __ATOMIC_RELAXED) : 0;
     out->no_new_privs = t && t->no_new_privs;
+    out->dumpable = t && t->task->space && !p->not_dumpable;
     info_signals(p, t, out);
     spin_unlock(&process_tree_lock);
     return 0;

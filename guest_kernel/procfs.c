@@ -22,6 +22,23 @@ static int show_comm(int pid, struct text *t)
     return error;
 }
 
+/* A thread of the current process; as it is written, an end of line included, and no more of it than there is room for. */
+static int store_comm(int tid, char *value, size_t n)
+{
+    char name[sizeof(task_current()->comm)] = "";
+    int error = -EINVAL;
+
+    memcpy(name, value, MIN(n, sizeof(name) - 1));
+    spin_lock(&process_tree_lock);
+    struct thread *t = thread_lookup(tid);
+    if (t && t->process == process_current()) {
+        memcpy(t->task->comm, name, sizeof(name));
+        error = 0;
+    }
+    spin_unlock(&process_tree_lock);
+    return error;
+}
+
 /* There are no control groups: one hierarchy, and everything in its root. */
 static int show_cgroup(int pid, struct text *t)
 {
@@ -66,13 +83,13 @@ static int show_wchan(int pid, struct text *t)
 }
 
 static const struct procfs_pid_entry entries[] = {
-    {"auxv", S_IFREG | 0400, procfs_show_auxv, .guarded = true},
+    {"auxv", S_IFREG | 0400, .ops = &procfs_auxv_ops},
     {"cgroup", S_IFREG | 0444, show_cgroup},
     {"cmdline", S_IFREG | 0444, procfs_show_cmdline},
-    {"comm", S_IFREG | 0444, show_comm},
+    {"comm", S_IFREG | 0644, show_comm, .store = store_comm},
     {"coredump_filter", S_IFREG | 0644, show_coredump_filter, .store = store_coredump_filter},
     {"cwd", S_IFLNK | 0777, NULL},
-    {"environ", S_IFREG | 0400, procfs_show_environ, .guarded = true},
+    {"environ", S_IFREG | 0400, .ops = &procfs_environ_ops},
     {"exe", S_IFLNK | 0777, NULL},
     {"fd", S_IFDIR | 0500, NULL},
     {"fdinfo", S_IFDIR | 0555, NULL},
@@ -106,24 +123,24 @@ static int next_tid(int pid, int after)
     return process_next_tid(pid, after);
 }
 
-static int owner(int pid, uint32_t *uid, uint32_t *gid)
+/* What shows the inside of a process that is not to be looked into is root's, as all that is left of one without memory. */
+static int owner(int pid, bool listing, uint32_t *uid, uint32_t *gid)
 {
     struct process_info info;
     int error = process_info(pid, &info);
 
     if (!error) {
-        *uid = info.cred.euid;
-        *gid = info.cred.egid;
+        *uid = listing || info.dumpable ? info.cred.euid : 0;
+        *gid = listing || info.dumpable ? info.cred.egid : 0;
     }
     return error;
 }
 
-/* By one's file system ids, and who may not is told EACCES (proc(5)). */
-static int may_look(int pid)
+static bool is_own(int pid)
 {
-    long error = process_check_access(pid, true);
+    struct process_info info;
 
-    return error == -EPERM ? -EACCES : 0;
+    return !process_info(pid, &info) && info.process == process_current()->pid;
 }
 
 static int exe(int pid, struct file **out)
@@ -177,7 +194,7 @@ static const struct procfs_source source = {
     .next_pid = next_pid,
     .next_tid = next_tid,
     .owner = owner,
-    .may_look = may_look,
+    .is_own = is_own,
     .exe = exe,
     .cwd = cwd,
     .root = root,

@@ -24,8 +24,7 @@ int procfs_show_limits(int pid, struct text *t);
 extern const struct file_ops procfs_maps_ops, procfs_smaps_ops, procfs_smaps_rollup_ops, procfs_pagemap_ops;
 /* procfs_memory.c */
 int procfs_show_cmdline(int pid, struct text *t);
-int procfs_show_environ(int pid, struct text *t);
-int procfs_show_auxv(int pid, struct text *t);
+extern const struct file_ops procfs_environ_ops, procfs_auxv_ops;
 bool procfs_is_gone(int pid); /* not even a zombie is left */
 /*
  * The address space of the process that an entry belongs to, for the entry's whole life: execve leaves it behind, and

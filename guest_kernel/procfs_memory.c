@@ -65,22 +65,85 @@ int procfs_show_cmdline(int pid, struct text *t)
     return error;
 }
 
-int procfs_show_auxv(int pid, struct text *t)
+/* What was allowed was a look into the memory that the process had then: another program's is not shown. */
+static int range_open(struct file *f)
 {
-    struct space *s = process_space(pid);
-    int error = s ? show_range(s, space_layout(s)->auxv_start, space_layout(s)->auxv_end, t) : 0;
+    struct space *s;
+    int error = procfs_hold_space(f, &s);
 
-    if (s)
-        space_put(s);
+    f->data = s;
     return error;
 }
 
-int procfs_show_environ(int pid, struct text *t)
+static void range_release(struct file *f)
 {
-    struct space *s = process_space(pid);
-    int error = s ? show_range(s, space_layout(s)->env_start, space_layout(s)->env_end, t) : 0;
-
-    if (s)
-        space_put(s);
-    return error;
+    if (f->data)
+        space_release(f->data);
 }
+
+/* Bytes from `start` + *position on, before `end`, by pages; 0: that is its end, or the memory is gone. */
+static long range_transfer(struct space *s, struct io_iter *it, uint64_t *position, uint64_t start, uint64_t end)
+{
+    uint64_t size = start < end ? end - start : 0;
+    char *page = mem_alloc(PAGE_SIZE);
+    long total = 0;
+
+    if (!page)
+        return -ENOMEM;
+    while (it->remaining && *position < size) {
+        size_t n = MIN(MIN(it->remaining, PAGE_SIZE), size - *position);
+        n = space_read(s, start + *position, page, n);
+        if (!n)
+            break;
+        if (iter_write(it, page, n) != n) {
+            total = -EFAULT;
+            break;
+        }
+        *position += n;
+        total += (long)n;
+        task_relax();
+    }
+    mem_free(page);
+    return total;
+}
+
+static long environ_read(struct file *f, struct io_iter *it, uint64_t *position)
+{
+    struct space *s = f->data;
+
+    if (!s || !space_get_live(s))
+        return 0;
+    long n = range_transfer(s, it, position, space_layout(s)->env_start, space_layout(s)->env_end);
+    space_put(s);
+    return n;
+}
+
+static long auxv_read(struct file *f, struct io_iter *it, uint64_t *position)
+{
+    struct space *s = f->data;
+
+    if (!s || !space_get_live(s))
+        return 0;
+    long n = range_transfer(s, it, position, space_layout(s)->auxv_start, space_layout(s)->auxv_end);
+    space_put(s);
+    return n;
+}
+
+static long range_seek(struct file *f, int64_t offset, int whence)
+{
+    return file_generic_seek(f, offset, whence, 0, INT64_MAX);
+}
+
+const struct file_ops procfs_environ_ops = {
+    .open = range_open,
+    .read = environ_read,
+    .seek = range_seek,
+    .release = range_release,
+};
+
+const struct file_ops procfs_auxv_ops = {
+    .open = range_open,
+    .read = auxv_read,
+    .seek = range_seek,
+    .release = range_release,
+};
