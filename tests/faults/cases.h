@@ -22,7 +22,7 @@ struct fault_case {
     int (*prepare)(void); /* before the fault; not 0: the test cannot be made */
     int dies_by;          /* the signal that run() ends with, when nothing fails */
 };
-extern const struct fault_case fault_cases[]; /* ends with one without a name */
+extern const struct fault_case fault_cases[], fault_cases_large[]; /* end with one without a name */
 
 void remove_tree(const char *path);
 

@@ -194,9 +194,32 @@ static void print_sites(void)
         fclose(f);
 }
 
+static bool is_named(const char *name, char **names, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (!strcmp(name, names[i]))
+            return true;
+    return !count;
+}
+
+/* Those of a table that are named, or all; how many passed. */
+static unsigned run_cases(const struct fault_case *table, char **names, int count, unsigned *failed)
+{
+    unsigned passed = 0;
+
+    for (const struct fault_case *c = table; c->name; c++) {
+        if (!is_named(c->name, names, count))
+            continue;
+        bool good = run_case(c);
+        passed += good;
+        *failed += !good;
+    }
+    return passed;
+}
+
 int main(int argc, char **argv)
 {
-    unsigned passed = 0, failed = 0;
+    unsigned passed, failed = 0;
 
     if (argc > 1 && !strcmp(argv[1], "--child"))
         return 0;
@@ -206,18 +229,8 @@ int main(int argc, char **argv)
         perror("fail_nth: /proc/fail-nth (a kernel built with -Dfail_nth=true?)");
         return 1;
     }
-    for (const struct fault_case *c = fault_cases; c->name; c++) {
-        bool wanted = argc == 1;
-
-        for (int i = 1; i < argc; i++)
-            wanted = wanted || !strcmp(argv[i], c->name);
-        if (!wanted)
-            continue;
-        if (run_case(c))
-            passed++;
-        else
-            failed++;
-    }
+    passed = run_cases(fault_cases, argv + 1, argc - 1, &failed);
+    passed += run_cases(fault_cases_large, argv + 1, argc - 1, &failed);
     print_sites();
     printf("faults: %u passed, %u failed\n", passed, failed);
     return failed != 0;
