@@ -76,7 +76,7 @@ static void *pass(void *argument)
     for (;;) {
         struct pollfd p = {.fd = ring[self][0], .events = POLLIN};
         if (self % 2)
-            must(poll(&p, 1, 5000) == 1);
+            must(poll(&p, 1, 100 * 1000) == 1);
         must(read(ring[self][0], &token, sizeof token) == sizeof token);
         if (token == UINT32_MAX || (self == 0 && !stress_goes_on()))
             break;

@@ -43,7 +43,7 @@ static unsigned to_a_running_thread(void)
     must(!pthread_create(&t, NULL, spin, &stop));
     for (; stress_goes_on(); sent++) {
         must(!pthread_kill(t, SIGUSR1));
-        double limit = seconds_now() + 20;
+        double limit = seconds_now() + 100;
         while (atomic_load(&usr1) != sent + 1)
             if (seconds_now() > limit)
                 wrong("signal %u to a running thread does not arrive", sent);
