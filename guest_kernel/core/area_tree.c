@@ -20,21 +20,28 @@ static uint64_t gap_between(uint64_t low, uint64_t high)
     return high > low ? high - low : 0;
 }
 
-static uint64_t gap_before(const struct area *a)
+/*
+ * Larger gaps are all the same to the tree, so that what is mapped and unmapped at the edge of the great hole in a space
+ * changes nothing above it.  There are few of them, which are looked at one by one for what is larger still.
+ */
+#define GAP_MAX GiB(1024)
+
+static void set_previous(struct area *a, uint64_t end)
 {
-    return gap_between(a->previous_end, area_reach(a));
+    a->previous_end = end;
+    a->gap = MIN(gap_between(end, area_reach(a)), GAP_MAX);
 }
 
 /* What a node says of its subtree, from what its children say.  True: it has changed. */
 static inline bool area_augment(struct area *a)
 {
     const struct area *left = RB_LEFT(a, node), *right = RB_RIGHT(a, node);
-    uint64_t gap = gap_before(a), old = a->tree_gap;
+    uint64_t gap = a->gap, old = a->tree_gap;
 
-    if (left)
-        gap = MAX(gap, left->tree_gap);
-    if (right)
-        gap = MAX(gap, right->tree_gap);
+    if (left && left->tree_gap > gap)
+        gap = left->tree_gap;
+    if (right && right->tree_gap > gap)
+        gap = right->tree_gap;
     a->tree_gap = gap;
     return gap != old;
 }
@@ -82,6 +89,11 @@ struct area *area_previous(struct area *a)
     return RB_PREV(area_tree, NULL, a);
 }
 
+struct area *area_before(struct area_tree *t, struct area *a)
+{
+    return a ? area_previous(a) : RB_MAX(area_tree, t);
+}
+
 bool area_overlaps(struct area_tree *t, uint64_t start, uint64_t end)
 {
     struct area *a = area_from(t, start);
@@ -114,22 +126,25 @@ static void link_before(struct area_tree *t, struct area *next, struct area *a)
 
     RB_SET(a, parent ? parent : next, node);
     *link = a;
-    a->previous_end = parent ? parent->end : next ? next->previous_end : 0;
+    set_previous(a, parent ? parent->end : next ? next->previous_end : 0);
+}
+
+void area_insert_before(struct area_tree *t, struct area *next, struct area *a)
+{
+    link_before(t, next, a);
+    assert(a->previous_end <= a->start && a->start < a->end && (!next || a->end <= next->start));
+    a->tree_gap = 0; /* what its parent knows of it */
+    augment_up(a);
+    if (next) {
+        set_previous(next, a->end);
+        augment_up(next);
+    }
+    area_tree_RB_INSERT_COLOR(t, a);
 }
 
 void area_insert(struct area_tree *t, struct area *a)
 {
-    struct area *next = area_from(t, a->start);
-
-    assert(a->start < a->end && (!next || next->start >= a->end));
-    link_before(t, next, a);
-    a->tree_gap = 0; /* what its parent knows of it */
-    augment_up(a);
-    if (next) {
-        next->previous_end = a->end;
-        augment_up(next);
-    }
-    area_tree_RB_INSERT_COLOR(t, a);
+    area_insert_before(t, area_from(t, a->start), a);
 }
 
 void area_remove(struct area_tree *t, struct area *a)
@@ -137,10 +152,10 @@ void area_remove(struct area_tree *t, struct area *a)
     struct area *next = area_next(a);
 
     if (next) {
-        next->previous_end = a->previous_end;
+        set_previous(next, a->previous_end);
         augment_up(next);
     }
-    a->previous_end = a->end; /* no gap: it counts for nothing any more */
+    a->gap = 0; /* it counts for nothing any more */
     augment_up(a);
     RB_REMOVE(area_tree, t, a);
 }
@@ -151,47 +166,74 @@ void area_resize(struct area *a, uint64_t start, uint64_t end)
 
     a->start = start;
     a->end = end;
+    set_previous(a, a->previous_end);
     augment_up(a);
     if (next) {
-        next->previous_end = end;
+        set_previous(next, end);
         augment_up(next);
     }
 }
 
-/* The highest area of a's subtree with such a gap before it; there is one. */
-static const struct area *area_within(const struct area *a, uint64_t size)
+/* The highest area of a's subtree that has so large a gap by the tree's measure; there is one. */
+static const struct area *find_within(const struct area *a, uint64_t gap)
 {
     for (;;) {
         const struct area *right = RB_RIGHT(a, node);
 
-        if (right && right->tree_gap >= size)
+        if (right && right->tree_gap >= gap)
             a = right;
-        else if (gap_before(a) >= size)
+        else if (a->gap >= gap)
             return a;
         else
             a = RB_LEFT(a, node);
     }
 }
 
-/* The highest area below a with such a gap before it; NULL: none. */
-static const struct area *area_below(const struct area *a, uint64_t size)
+/* The highest below a; NULL: none. */
+static const struct area *find_below(const struct area *a, uint64_t gap)
 {
     for (;;) {
         const struct area *left = RB_LEFT(a, node), *parent;
 
-        if (left && left->tree_gap >= size)
-            return area_within(left, size);
+        if (left && left->tree_gap >= gap)
+            return find_within(left, gap);
         while ((parent = RB_PARENT(a, node)) && a == RB_LEFT(parent, node))
             a = parent;
-        if (!parent || gap_before(parent) >= size)
+        if (!parent || parent->gap >= gap)
             return parent;
         a = parent;
     }
 }
 
+static bool is_wide(const struct area *a, uint64_t size)
+{
+    return gap_between(a->previous_end, area_reach(a)) >= size;
+}
+
+/* The highest area below a with `size` bytes free before it; NULL: none. */
+static const struct area *area_below(const struct area *a, uint64_t size)
+{
+    do
+        a = find_below(a, MIN(size, GAP_MAX));
+    while (a && !is_wide(a, size));
+    return a;
+}
+
+/* The same of all areas. */
+static const struct area *area_highest(const struct area_tree *t, uint64_t size)
+{
+    uint64_t gap = MIN(size, GAP_MAX);
+
+    if (!RB_ROOT(t) || RB_ROOT(t)->tree_gap < gap)
+        return NULL;
+    const struct area *a = find_within(RB_ROOT(t), gap);
+
+    return is_wide(a, size) ? a : area_below(a, size);
+}
+
 static uint64_t last_end(struct area_tree *t)
 {
-    const struct area *last = RB_MAX(area_tree, t);
+    const struct area *last = area_before(t, NULL);
 
     return last ? last->end : 0;
 }
@@ -202,10 +244,7 @@ uint64_t area_find_gap(struct area_tree *t, uint64_t size, uint64_t low, uint64_
     uint64_t bottom = a ? a->previous_end : last_end(t), top = a ? MIN(high, area_reach(a)) : high;
 
     if (gap_between(bottom, top) < size) {
-        if (a)
-            a = area_below(a, size);
-        else if (RB_ROOT(t) && RB_ROOT(t)->tree_gap >= size)
-            a = area_within(RB_ROOT(t), size);
+        a = a ? area_below(a, size) : area_highest(t, size);
         if (!a)
             return 0;
         bottom = a->previous_end;

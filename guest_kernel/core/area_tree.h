@@ -17,7 +17,9 @@ struct area *area_at(struct area_tree *t, uint64_t address);
 struct area *area_from(struct area_tree *t, uint64_t address);
 struct area *area_next(struct area *a);
 struct area *area_previous(struct area *a);
+struct area *area_before(struct area_tree *t, struct area *a); /* the same; a NULL: the last one */
 void area_insert(struct area_tree *t, struct area *a); /* must not overlap */
+void area_insert_before(struct area_tree *t, struct area *next, struct area *a); /* the same, next: area_from(a->start) */
 void area_remove(struct area_tree *t, struct area *a);
 void area_resize(struct area *a, uint64_t start, uint64_t end); /* of one in a tree: it keeps its place in the order */
 

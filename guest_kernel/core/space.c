@@ -219,20 +219,23 @@ void space_join(struct space *s, uint64_t address)
 
 int space_insert(struct space *s, const struct area *model)
 {
-    struct area *lower = model->start ? area_at(&s->areas, model->start - 1) : NULL;
+    struct area *upper = area_from(&s->areas, model->start), *lower = area_before(&s->areas, upper);
 
     if (lower && area_can_join(lower, model)) {
         area_resize(lower, lower->start, model->end);
+        space_join(s, model->end);
+    } else if (upper && area_can_join(model, upper)) {
+        upper->file_offset = model->file_offset;
+        area_resize(upper, model->start, upper->end);
     } else {
         struct area *a = area_create(model);
 
         if (!a)
             return -ENOMEM;
-        area_insert(&s->areas, a);
+        area_insert_before(&s->areas, upper, a);
         s->counts.areas++;
     }
     space_account(s, model, (int64_t)area_pages(model));
-    space_join(s, model->end);
     return 0;
 }
 
@@ -280,11 +283,15 @@ void space_drop_pages(struct space *s, uint64_t start, uint64_t end, bool keep_o
 
 int space_clear(struct space *s, uint64_t start, uint64_t end)
 {
-    struct area *a;
+    struct area *a = area_from(&s->areas, start);
 
-    if (space_split(s, start) || space_split(s, end))
+    if (a && a->start < start) {
+        if (space_split(s, start))
+            return -ENOMEM;
+        a = area_from(&s->areas, start);
+    }
+    if (a && a->end != end && space_split(s, end))
         return -ENOMEM;
-    a = area_from(&s->areas, start);
     while (a && a->start < end) {
         struct area *next = area_next(a);
 
@@ -401,7 +408,7 @@ static bool clone_area(struct space *s, struct space *child, const struct area *
         return false;
     }
     copy->flags &= ~(MAP_LOCKED | SPACE_MAP_ON_FAULT); /* locks are not inherited (mlock(2)) */
-    area_insert(&child->areas, copy);
+    area_insert_before(&child->areas, NULL, copy); /* they come in order */
     child->counts.areas++;
     space_account(child, copy, (int64_t)area_pages(copy));
     if (a->flags & (SPACE_MAP_WIPE_ON_FORK | MAP_SHARED))

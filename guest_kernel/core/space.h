@@ -46,7 +46,8 @@ struct space_file {
 struct area { /* [start, end), guarded by its space's lock */
     RB_ENTRY(area) node;
     uint64_t start, end; /* in a tree: changed by area_resize() */
-    uint64_t previous_end, tree_gap; /* of the area before it; the largest gap before one of its subtree (area_tree.c) */
+    /* The end of the area before it, what is free between the two, the largest such gap in its subtree (area_tree.c). */
+    uint64_t previous_end, gap, tree_gap;
     uint32_t prot;  /* PROT_* */
     uint32_t flags; /* MAP_SHARED or MAP_PRIVATE, MAP_GROWSDOWN, ... */
     struct space_file *file; /* NULL: anonymous */

@@ -168,6 +168,26 @@ static void stacks_keep_their_gap(void **state)
     assert_int_equal(area_find_gap(&t, PAGE_SIZE, BASE, GiB(1)), GiB(1) - STACK_GUARD_GAP - PAGE_SIZE);
 }
 
+/* Gaps of more than a tebibyte are all the same to the tree, but not to who looks for one. */
+static void great_holes_are_told_apart(void **state)
+{
+    const uint64_t TiB = GiB(1024);
+    struct area_tree t = RB_INITIALIZER(&t);
+    struct area areas[] = {{.start = 5 * TiB}, {.start = 15 * TiB}, {.start = 18 * TiB}, {.start = 20 * TiB}};
+
+    for (size_t n = 0; n < ARRAY_SIZE(areas); n++) {
+        areas[n].end = areas[n].start + PAGE_SIZE;
+        area_insert(&t, &areas[n]);
+    }
+    assert_int_equal(area_find_gap(&t, PAGE_SIZE, BASE, 20 * TiB), 20 * TiB - PAGE_SIZE);
+    assert_int_equal(area_find_gap(&t, 2 * TiB, BASE, 21 * TiB), 16 * TiB);
+    assert_int_equal(area_find_gap(&t, 3 * TiB, BASE, 21 * TiB), 12 * TiB);
+    assert_int_equal(area_find_gap(&t, 9 * TiB, BASE, 21 * TiB), 6 * TiB);
+    assert_int_equal(area_find_gap(&t, 9 * TiB, BASE, 14 * TiB), 0);
+    assert_int_equal(area_find_gap(&t, 4 * TiB, BASE, 8 * TiB), TiB);
+    assert_int_equal(area_find_gap(&t, 10 * TiB, BASE, 21 * TiB), 0);
+}
+
 static void neighbours_join_when_alike(void **state)
 {
     struct space_file file = {NULL};
@@ -191,6 +211,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tree_matches_the_model),
         cmocka_unit_test(stacks_keep_their_gap),
+        cmocka_unit_test(great_holes_are_told_apart),
         cmocka_unit_test(neighbours_join_when_alike),
     };
 
