@@ -28,12 +28,16 @@ stack_t alt_stack_get(const struct thread *t)
         .ss_sp = (void *)t->alt_stack, .ss_flags = (int)t->alt_stack_flags, .ss_size = t->alt_stack_size};
 }
 
-void alt_stack_disarm(struct thread *t)
+void alt_stack_forget(struct thread *t)
 {
-    if (!(t->alt_stack_flags & SS_AUTODISARM))
-        return;
     t->alt_stack = t->alt_stack_size = 0;
     t->alt_stack_flags = SS_DISABLE;
+}
+
+void alt_stack_disarm(struct thread *t)
+{
+    if (t->alt_stack_flags & SS_AUTODISARM)
+        alt_stack_forget(t);
 }
 
 long alt_stack_set(struct thread *t, const stack_t *s, uint64_t sp)
@@ -44,6 +48,8 @@ long alt_stack_set(struct thread *t, const stack_t *s, uint64_t sp)
         return -EPERM;
     if (mode != SS_DISABLE && mode != SS_ONSTACK && mode != 0)
         return -EINVAL;
+    if (t->alt_stack == (uint64_t)s->ss_sp && t->alt_stack_size == s->ss_size && (int)t->alt_stack_flags == s->ss_flags)
+        return 0; /* as it is: also where a process that never had one says so (Linux since 5.16) */
     if (mode == SS_DISABLE) {
         t->alt_stack = t->alt_stack_size = 0;
     } else {

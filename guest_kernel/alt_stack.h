@@ -17,6 +17,7 @@ stack_t alt_stack_get(const struct thread *t);
 long alt_stack_set(struct thread *t, const stack_t *s, uint64_t sp);
 /* rt_sigreturn: what the frame holds; a bad one changes nothing. */
 void alt_stack_set_from_frame(struct thread *t, const stack_t *s, uint64_t sp);
+void alt_stack_forget(struct thread *t); /* it has none, as a new thread */
 void alt_stack_disarm(struct thread *t); /* a handler is entered */
 /* AT_MINSIGSTKSZ: the most that a frame takes. */
 uint64_t alt_stack_minimum(void);

@@ -318,8 +318,7 @@ static void commit(struct exec *e)
     file_table_close_on_exec(task->files);
     posix_timers_delete(p);
     replace_actions(e, p);
-    me->alt_stack = me->alt_stack_size = 0;
-    me->alt_stack_flags = SS_DISABLE;
+    me->alt_stack = me->alt_stack_size = 0; /* the flags stay, as Linux has it */
     rseq_forget(me);
     debug_registers_forget(task);
     me->restart = NULL;

@@ -10,6 +10,7 @@
 #include "fs/file.h"
 #include "fs/vfs.h"
 #include "guest_kernel/account.h"
+#include "guest_kernel/alt_stack.h"
 #include "guest_kernel/core/capture.h"
 #include "guest_kernel/core/space.h"
 #include "guest_kernel/pidfd.h"
@@ -154,6 +155,8 @@ static void thread_inherit(struct thread *t, const struct clone_request *r)
         t->alt_stack = me->alt_stack;
         t->alt_stack_size = me->alt_stack_size;
         t->alt_stack_flags = me->alt_stack_flags;
+    } else {
+        alt_stack_forget(t);
     }
     if (!(r->flags & CLONE_VM))
         rseq_inherit(t, me);

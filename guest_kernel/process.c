@@ -212,7 +212,6 @@ struct thread *thread_create(struct task *t, struct process *p, struct account *
         return NULL;
     thread->task = t;
     thread->process = process_get(p);
-    thread->alt_stack_flags = SS_DISABLE;
     thread->memory_failure = PR_MCE_KILL_DEFAULT;
     thread->timer_slack_ns = thread->default_timer_slack_ns = TIMER_SLACK_NS;
     thread->account = account_hold(a);

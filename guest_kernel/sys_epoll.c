@@ -8,6 +8,7 @@
 #include "fs/epoll.h"
 #include "fs/eventfd.h"
 #include "guest_kernel/core/alloc.h"
+#include "guest_kernel/sys_file.h"
 #include "guest_kernel/sys_poll.h"
 
 #define EVENTS_MAX (INT32_MAX / (int)sizeof(struct epoll_event))
@@ -76,6 +77,8 @@ static long wait_for_events(int fd, user_ptr out, int max, uint64_t deadline)
 {
     if (max <= 0 || max > EVENTS_MAX)
         return -EINVAL;
+    if (!user_range_ok(out.address, (uint64_t)max * sizeof(struct epoll_event)))
+        return -EFAULT;
     struct file *set = fd_get(fd);
     if (!set)
         return -EBADF;

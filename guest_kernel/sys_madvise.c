@@ -9,6 +9,7 @@
 #include <linux/uio.h>
 
 #include "abi/syscalls.h"
+#include "guest_kernel/core/alloc.h"
 #include "guest_kernel/core/space.h"
 #include "guest_kernel/pidfd.h"
 #include "guest_kernel/sys_file.h"
@@ -131,20 +132,16 @@ long sys_madvise(const struct syscall_args *args)
 }
 
 /* The pieces of a vector in turn; bytes advised, or why the first was not. */
-static long advise_vector(struct space *s, user_ptr vector, uint64_t count, int number)
+static long advise_vector(struct space *s, const struct iovec *v, uint32_t count, int number)
 {
     uint64_t done = 0;
 
-    for (uint64_t n = 0; n < count; n++) {
-        struct iovec v;
-
-        if (get_user(v, user_add(vector, n * sizeof v)))
-            return done ? (long)done : -EFAULT;
-        long error = advise(s, (uint64_t)v.iov_base, v.iov_len, number);
+    for (uint32_t n = 0; n < count; n++) {
+        long error = advise(s, (uint64_t)v[n].iov_base, v[n].iov_len, number);
 
         if (error)
             return done ? (long)done : error;
-        done += v.iov_len;
+        done += v[n].iov_len;
     }
     return (long)done;
 }
@@ -158,27 +155,40 @@ static long check_process(const struct process *p)
     return cred_may(CAP_SYS_NICE) ? 0 : -EPERM;
 }
 
-long sys_process_madvise(const struct syscall_args *args)
+static long advise_process(int fd, const struct iovec *v, uint32_t count, int number)
 {
-    int number = (int)args->a[3];
+    struct process *p = pidfd_process(fd, NULL);
+    long result = -EINVAL;
 
-    if (args->a[4])
-        return -EINVAL;
-    if (args->a[2] > UIO_MAXIOV)
-        return -EINVAL;
-    struct process *p = pidfd_process((int)args->a[0], NULL);
     if (!p)
         return -EBADF;
-    long result = -EINVAL;
     if (number == MADV_COLD || number == MADV_PAGEOUT || number == MADV_WILLNEED || number == MADV_COLLAPSE)
         result = check_process(p);
     struct space *s = result ? NULL : process_space(p->pid);
     if (s) {
-        result = advise_vector(s, user(args->a[1]), args->a[2], number);
+        result = advise_vector(s, v, count, number);
         space_put(s);
     } else if (!result) {
         result = -ESRCH;
     }
     process_put(p);
+    return result;
+}
+
+/* Linux counts the pieces in 32 bits, and reads them all before it asks whose memory it is. */
+long sys_process_madvise(const struct syscall_args *args)
+{
+    uint32_t count = (uint32_t)args->a[2];
+    struct iovec *v;
+
+    if (args->a[4] || count > UIO_MAXIOV)
+        return -EINVAL;
+    v = mem_alloc(MAX(count, 1u) * sizeof *v);
+    if (!v)
+        return -ENOMEM;
+    long result = copy_from_user(v, user(args->a[1]), count * sizeof *v) ? -EFAULT : 0;
+    if (!result)
+        result = advise_process((int)args->a[0], v, count, (int)args->a[3]);
+    mem_free(v);
     return result;
 }

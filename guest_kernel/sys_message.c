@@ -30,9 +30,11 @@ long sys_sendto(const struct syscall_args *args)
     struct socket *s;
     struct file *f;
 
-    if (!user_range_ok(args->a[1], args->a[2]))
+    uint64_t size = MIN(args->a[2], RW_COUNT_MAX);
+
+    if (!user_range_ok(args->a[1], size))
         return -EFAULT;
-    iter_init_user(&it, user(args->a[1]), MIN(args->a[2], RW_COUNT_MAX));
+    iter_init_user(&it, user(args->a[1]), size);
     long n = socket_from_fd((int)args->a[0], &f, &s);
     if (n)
         return n;
@@ -54,9 +56,11 @@ long sys_recvfrom(const struct syscall_args *args)
     struct socket *s;
     struct file *f;
 
-    if (!user_range_ok(args->a[1], args->a[2]))
+    uint64_t size = MIN(args->a[2], RW_COUNT_MAX);
+
+    if (!user_range_ok(args->a[1], size))
         return -EFAULT;
-    iter_init_user(&it, user(args->a[1]), MIN(args->a[2], RW_COUNT_MAX));
+    iter_init_user(&it, user(args->a[1]), size);
     long n = socket_from_fd((int)args->a[0], &f, &s);
     if (n)
         return n;

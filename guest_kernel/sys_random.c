@@ -23,9 +23,10 @@ long sys_getrandom(const struct syscall_args *args)
     while (done < wanted) {
         size_t n = MIN(wanted - done, sizeof(block));
         random_bytes(block, n);
-        if (copy_to_user(user(args->a[0] + done), block, n))
+        size_t copied = copy_to_user_some(user(args->a[0] + done), block, n);
+        done += copied;
+        if (copied < n)
             return done ? (long)done : -EFAULT;
-        done += n;
     }
     return (long)done;
 }

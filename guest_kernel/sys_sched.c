@@ -38,9 +38,10 @@ static struct thread *thread_meant(int32_t tid)
 
 long sys_sched_getaffinity(const struct syscall_args *args)
 {
-    uint64_t mask = 0, size = (uint32_t)args->a[1];
+    uint64_t mask = 0;
+    uint32_t size = (uint32_t)args->a[1];
 
-    if (size < CPU_SET_MIN || size % sizeof(uint64_t))
+    if (size * 8 < CPU_SET_MIN * 8 || size % sizeof(uint64_t)) /* in 32 bits, as Linux counts */
         return -EINVAL;
     spin_lock(&process_tree_lock);
     struct thread *t = thread_meant((int32_t)args->a[0]);

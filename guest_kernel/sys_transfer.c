@@ -74,13 +74,18 @@ static int check_target(const struct file *f)
 }
 
 /* The position to start at: the caller's, or the file's own. */
-static int side_begin(struct side *s, user_ptr offset)
+static int side_read_offset(struct side *s, user_ptr offset)
 {
     s->own_position = !user_is_null(offset);
     s->position = s->file->position;
-    if (s->own_position && copy_from_user(&s->position, offset, sizeof s->position))
-        return -EFAULT;
-    return (int64_t)s->position < 0 ? -EINVAL : 0;
+    return s->own_position && copy_from_user(&s->position, offset, sizeof s->position) ? -EFAULT : 0;
+}
+
+static int side_begin(struct side *s, user_ptr offset)
+{
+    int error = side_read_offset(s, offset);
+
+    return !error && (int64_t)s->position < 0 ? -EINVAL : error;
 }
 
 static int side_end(struct side *s, user_ptr offset)
@@ -101,6 +106,8 @@ static long send(struct side *in, struct side *out, user_ptr offset, uint64_t co
         error = check_target(out->file);
     if (!error)
         error = side_begin(in, offset);
+    if (!error && (int64_t)count < 0)
+        error = -EINVAL;
     if (error)
         return error;
     long n = copy(in, out, count);
@@ -134,19 +141,24 @@ static int check_regular(const struct file *f)
     return f->inode && S_ISREG(f->inode->mode) ? 0 : -EINVAL;
 }
 
-static long copy_range(struct side *in, user_ptr in_offset, struct side *out, user_ptr out_offset, uint64_t count)
+static long copy_range(struct side *in, user_ptr in_offset, struct side *out, user_ptr out_offset, uint64_t count,
+                       uint32_t flags)
 {
-    int error = check_regular(in->file);
+    int error = side_read_offset(in, in_offset);
 
+    if (!error)
+        error = side_read_offset(out, out_offset);
+    if (!error && flags)
+        error = -EINVAL;
+    if (!error)
+        error = check_regular(in->file);
     if (!error)
         error = check_regular(out->file);
     if (!error && ((in->file->flags & O_ACCMODE) == O_WRONLY || (out->file->flags & O_ACCMODE) == O_RDONLY ||
                    (out->file->flags & O_APPEND)))
         error = -EBADF;
-    if (!error)
-        error = side_begin(in, in_offset);
-    if (!error)
-        error = side_begin(out, out_offset);
+    if (!error && ((int64_t)in->position < 0 || (int64_t)out->position < 0))
+        error = -EINVAL;
     if (!error && in->file->inode->sb != out->file->inode->sb)
         error = -EXDEV;
     if (error)
@@ -169,7 +181,7 @@ long sys_copy_file_range(const struct syscall_args *args)
     long n = -EBADF;
 
     if (in.file && out.file)
-        n = args->a[5] ? -EINVAL : copy_range(&in, user(args->a[1]), &out, user(args->a[3]), args->a[4]);
+        n = copy_range(&in, user(args->a[1]), &out, user(args->a[3]), args->a[4], (uint32_t)args->a[5]);
     if (in.file)
         file_put(in.file);
     if (out.file)

@@ -209,12 +209,11 @@ static long waitid_id(struct wait_request *r, int type, int32_t id, bool *nonblo
     }
 }
 
-long sys_waitid(const struct syscall_args *args)
+/* 1 and *result: a child was found; 0: none yet; or -errno. */
+static long waitid_find(const struct syscall_args *args, struct wait_result *result)
 {
     int options = (int)args->a[3];
     struct wait_request r = {.options = options};
-    struct wait_result result = {0};
-    siginfo_t info = {0};
     bool nonblocking = false;
 
     if (options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL))
@@ -225,21 +224,38 @@ long sys_waitid(const struct syscall_args *args)
     if (error)
         return error;
     r.options |= nonblocking ? WNOHANG : 0;
-    long found = wait_for(&r, &result);
-    if (found < 0)
-        return found;
+    long found = wait_for(&r, result);
     if (!found && nonblocking && !(options & WNOHANG))
         return -EAGAIN;
-    if (found) {
+    return found < 0 ? found : found > 0;
+}
+
+/* Those members that waitid(2) sets, also when it fails; what is between and behind them stays as it is. */
+static int put_siginfo(user_ptr to, const siginfo_t *info)
+{
+    size_t pid = offsetof(siginfo_t, si_pid), end = offsetof(siginfo_t, si_status) + sizeof info->si_status;
+
+    if (copy_to_user(to, info, offsetof(siginfo_t, si_code) + sizeof info->si_code))
+        return -EFAULT;
+    return copy_to_user(user_add(to, pid), (const char *)info + pid, end - pid);
+}
+
+long sys_waitid(const struct syscall_args *args)
+{
+    struct wait_result result = {0};
+    siginfo_t info = {0};
+    long found = waitid_find(args, &result);
+
+    if (found > 0) {
         info.si_signo = SIGCHLD;
         info.si_code = result.why;
         info.si_pid = result.pid;
         info.si_uid = result.uid;
         info.si_status = waitid_status(&result);
     }
-    if (found && args->a[4] && put_user(user(args->a[4]), result.usage))
+    if (found > 0 && args->a[4] && put_user(user(args->a[4]), result.usage))
         return -EFAULT;
-    if (args->a[2] && put_user(user(args->a[2]), info))
+    if (args->a[2] && put_siginfo(user(args->a[2]), &info))
         return -EFAULT;
-    return 0;
+    return MIN(found, 0);
 }
