@@ -6,6 +6,7 @@
 #include <asm/errno.h>
 
 #include "abi/syscalls.h"
+#include "lib/string.h"
 
 #define FRAME_SIZE_BOUND 440 /* struct signal_frame */
 #define SS_FLAG_BITS SS_AUTODISARM
@@ -22,10 +23,12 @@ bool alt_stack_is_free(const struct thread *t, uint64_t sp)
     return t->alt_stack_size && !alt_stack_contains(t, sp);
 }
 
-stack_t alt_stack_get(const struct thread *t)
+void alt_stack_get(const struct thread *t, stack_t *out)
 {
-    return (stack_t){
-        .ss_sp = (void *)t->alt_stack, .ss_flags = (int)t->alt_stack_flags, .ss_size = t->alt_stack_size};
+    memset(out, 0, sizeof *out); /* the hole between its members, too: it goes to the program */
+    out->ss_sp = (void *)t->alt_stack;
+    out->ss_flags = (int)t->alt_stack_flags;
+    out->ss_size = t->alt_stack_size;
 }
 
 void alt_stack_forget(struct thread *t)
@@ -77,9 +80,10 @@ long sys_sigaltstack(const struct syscall_args *args)
 {
     struct thread *t = thread_current();
     uint64_t sp = task_current()->regs->rsp;
-    stack_t new_stack, old = alt_stack_get(t);
+    stack_t new_stack, old;
     long result = 0;
 
+    alt_stack_get(t, &old);
     if (args->a[0] && get_user(new_stack, user(args->a[0])))
         return -EFAULT;
     old.ss_flags = t->alt_stack_size ? (int)(t->alt_stack_flags & SS_FLAG_BITS) : SS_DISABLE;

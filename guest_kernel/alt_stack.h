@@ -12,7 +12,7 @@
 bool alt_stack_contains(const struct thread *t, uint64_t sp);
 /* Is there one, and is it not in use already? */
 bool alt_stack_is_free(const struct thread *t, uint64_t sp);
-stack_t alt_stack_get(const struct thread *t);
+void alt_stack_get(const struct thread *t, stack_t *out); /* with no byte left as it was */
 /* 0, -EPERM while it is in use, -EINVAL, -ENOMEM (too small). */
 long alt_stack_set(struct thread *t, const stack_t *s, uint64_t sp);
 /* rt_sigreturn: what the frame holds; a bad one changes nothing. */

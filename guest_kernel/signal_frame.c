@@ -91,7 +91,7 @@ bool signal_frame_push(struct pt_regs *regs, const struct sigaction *action, con
     frame.context.uc_flags = UC_SIGCONTEXT_SS | (has_xsave() ? UC_FP_XSTATE : 0);
     if (regs->cs == USER_CS)
         frame.context.uc_flags |= UC_STRICT_RESTORE_SS;
-    frame.context.uc_stack = alt_stack_get(t);
+    alt_stack_get(t, &frame.context.uc_stack);
     save_registers(&frame.context.uc_mcontext, regs, fpu_area, mask);
     frame.context.uc_sigmask = mask;
     frame.info = *info;
