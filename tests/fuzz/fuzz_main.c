@@ -1,9 +1,10 @@
 /*
- * Runs a fuzz target without a fuzzing engine: `target [RUNS [SEED]]` feeds it that many pseudo-random inputs, of bytes
- * that are small, all ones or anything; `target FILE` feeds it one file.
+ * Runs a fuzz target without a fuzzing engine: `target [RUNS [SEED [SECONDS]]]` feeds it that many pseudo-random inputs, or as many as
+ * it takes in that time, of bytes that are small, all ones or anything; `target FILE` feeds it one file.
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "tests/fuzz/fuzz.h"
 
@@ -48,13 +49,15 @@ int main(int argc, char **argv)
     if (*end)
         return run_file(argv[1]);
     state = argc > 2 ? strtoull(argv[2], NULL, 0) | 1 : 0x9e3779b97f4a7c15ULL;
-    for (unsigned long i = 0; i < runs; i++) {
+    time_t end_of_time = argc > 3 ? time(NULL) + strtol(argv[3], NULL, 0) : 0;
+    unsigned long i;
+    for (i = 0; i < runs && (!end_of_time || time(NULL) < end_of_time); i++) {
         size_t size = next() % INPUT_MAX;
         uint8_t *input = malloc(size ? size : 1); /* exactly as large as it is: ASan sees each byte too many */
         input_make(input, size);
         LLVMFuzzerTestOneInput(input, size);
         free(input);
     }
-    printf("%lu runs\n", runs);
+    printf("%lu runs\n", i);
     return 0;
 }

@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "abi/capture.h"
 #include "abi/decode.h"
@@ -38,7 +39,7 @@ static void options_make(struct trace_options *o, unsigned choice)
     o->format = (enum trace_format)(choice % 4);
     o->style.names = (uint8_t)(choice / 4 % 3);
     o->style.hex = (uint8_t)(choice / 3 % 3);
-    for (const char *letters = "yyviTrnANtz"; *letters; letters++) {
+    for (const char *letters = "yyviTrnANtzk"; *letters; letters++) {
         if (choice * 7 >> (*letters % 13) & 1)
             trace_option_take(o, *letters, NULL);
     }
@@ -72,7 +73,7 @@ static void as_frames(const uint8_t *data, size_t size)
     frame_reader_free(&reader);
 }
 
-/* A record of a likely type, whose fields are likely ones too: what passes the checks goes deep. */
+/* A record of a likely type, whose fields are likely ones too: what passes the checks goes deep.  Mostly every second ends the one before. */
 static size_t record_make(const uint8_t *data, size_t size, size_t *at, uint64_t sequence, uint8_t *to)
 {
     struct trace_record *r = (void *)to;
@@ -81,18 +82,22 @@ static size_t record_make(const uint8_t *data, size_t size, size_t *at, uint64_t
     memset(to, 0, sizeof *r + body);
     for (; n < body; n++)
         r->body[n] = data[(*at + n * 3) % size];
-    *r = (struct trace_record){.type = (uint16_t)(1 + data[*at % size] % 8), .flags = data[(*at + 1) % size] & 0x3f,
+    *r = (struct trace_record){.type = (uint16_t)(1 + data[*at % size] % (TRACE_VERDICT + 1)), .flags = data[(*at + 1) % size] & 0x3f,
                                .sequence = sequence, .tsc = sequence * 900, .pid = data[(*at + 2) % size] % 4u,
                                .tid = data[(*at + 2) % size] % 5u};
     r->size = (uint32_t)ALIGN_UP(sizeof *r + body, (size_t)8);
     uint64_t *words = (void *)r->body;
+    if (data[(*at + 9) % size] % 4) {
+        r->type = sequence % 2 ? TRACE_RETURN : TRACE_ENTRY;
+        r->tid = r->pid = (uint32_t)(sequence / 2 % 3);
+    }
     if (r->type == TRACE_ENTRY) {
-        words[0] = data[(*at + 3) % size] * 2u;
+        words[0] = data[(*at + 3) % size] * 2u + data[(*at + 8) % size] % 2u;
         for (unsigned i = 1; i < 7 && (i + 1) * 8 <= body; i++)
             words[i] = words[i] % 3 ? words[i] % 8 : 0x10000;
     } else if (r->type == TRACE_RETURN && body >= 24) {
         words[0] = data[(*at + 4) % size] % 5 ? data[(*at + 4) % size] : (uint64_t)-2;
-        words[2] = sequence - 1 - data[(*at + 5) % size] % 3;
+        words[2] = sequence - 1 - (data[(*at + 5) % size] % 8 == 0);
         if (body >= 24 + 16 + 8) { /* an item that holds what the arguments point to */
             struct capture_item *item = (void *)(r->body + 24);
             item->address = 0x10000;
@@ -124,6 +129,15 @@ static void as_records(const uint8_t *data, size_t size)
     trace_options_free(&show);
 }
 
+/* Commands that decide what the other arguments are, where chance would hardly ever meet one. */
+static void commands_make(struct decode_call *call, unsigned byte)
+{
+    if (call->nr == __NR_ioctl)
+        call->args[1] = byte % 2 ? 0x5400 + byte % 96 : 0x80045400u + (byte / 2 % 64 << 24 & 0x40000000) + byte % 64;
+    else if (call->nr == __NR_ptrace)
+        call->args[0] = byte % 2 ? 0x4200 + byte / 2 % 20 : byte / 2 % 34;
+}
+
 /* The input as the arguments and captured memory of every call there is: arguments point into what was captured. */
 static void as_calls(const uint8_t *data, size_t size)
 {
@@ -138,6 +152,11 @@ static void as_calls(const uint8_t *data, size_t size)
     in->total = in->kept = (uint16_t)(bytes / 2 / 8 * 8);
     in->direction = CAPTURE_IN;
     memcpy(in->bytes, data + size - bytes, in->kept);
+    for (size_t at = 0; at + 8 <= in->kept; at += 8) { /* some words point into it, as vectors and headers do */
+        const uint64_t inside = 0x10000 + data[at] % 256u;
+        if (data[at + 1] % 5 == 0)
+            memcpy(in->bytes + at, &inside, sizeof inside);
+    }
     struct capture_item *out = (void *)(items + sizeof *in + in->kept);
     *out = (struct capture_item){.address = 0x10000, .direction = CAPTURE_OUT};
     out->total = out->kept = (uint16_t)(bytes - in->kept);
@@ -149,7 +168,8 @@ static void as_calls(const uint8_t *data, size_t size)
             memcpy(&value, data + (i * 8 + nr) % (size - 7), sizeof value);
             call.args[i] = value % 3 ? value % 300 : 0x10000 + value % 64;
         }
-        call.result = (int64_t)(call.args[0] % 3000) - 600;
+        commands_make(&call, data[nr % size]);
+        call.result = data[(nr + 1) % size] % 4 ? data[(nr + 2) % size] : -(int64_t)data[(nr + 2) % size] * 3;
         struct decode_style style = {.string_max = nr % 40, .whole = nr & 1, .argument_names = nr & 2, .names = nr % 3,
                                      .hex = nr / 3 % 3};
         struct decode_text text = decode_call_as(&call, &style, nr % 7 == 0, line, sizeof line);
