@@ -173,7 +173,7 @@ static void trap_end(struct vcpu *v)
         record_open_calls(v);
     g->trapped = false;
     if (g->capture) {
-        __atomic_fetch_add(&shared->dispatches, g->capture->dispatches - g->dispatch_base, __ATOMIC_RELAXED);
+        g->dispatches += g->capture->dispatches - g->dispatch_base;
         g->capture->active = 0;
     }
 }
@@ -233,15 +233,35 @@ void gate_set_answers(struct vcpu *v, uint64_t address, uint64_t data)
     spin_unlock(&shared->lock);
 }
 
+static uint64_t vcpu_dispatches(const struct gate *g)
+{
+    return g->dispatches + (g->trapped && g->capture ? g->capture->dispatches - g->dispatch_base : 0);
+}
+
 uint64_t gate_dispatches(const struct vm *vm)
 {
-    uint64_t sum = vm->exits->gate.dispatches;
+    uint64_t sum = 0;
 
-    for (unsigned i = 0; i < vm->vcpu_count; i++) {
-        const struct gate *g = &vm->vcpu[i]->exits->gate;
-        if (g->trapped && g->capture)
-            sum += g->capture->dispatches - g->dispatch_base;
-    }
+    for (unsigned i = 0; i < vm->vcpu_count; i++)
+        sum += vcpu_dispatches(&vm->vcpu[i]->exits->gate);
+    return sum;
+}
+
+/* From SYSCALL to the dispatch the guest kernel has interrupts off and stays on its vCPU: there is at most one such call. */
+void gate_finish(struct vcpu *v)
+{
+    struct gate *g = &v->exits->gate;
+    bool in_entry = vcpu_cpl() == 0 && !(vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF);
+
+    g->was_cut = g->capture && in_entry && g->entries - g->answered == vcpu_dispatches(g) + 1;
+}
+
+unsigned gate_cut_calls(const struct vm *vm)
+{
+    unsigned sum = 0;
+
+    for (unsigned i = 0; i < vm->vcpu_count; i++)
+        sum += vm->vcpu[i]->exits->gate.was_cut;
     return sum;
 }
 

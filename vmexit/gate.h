@@ -68,7 +68,6 @@ struct gate_vm {
     uint64_t answer_address, answer_data;  /* of the guest's interrupt message that tells it of answers; 0: none */
     uint32_t task_count;  /* in the tree and free */
     unsigned trapped;     /* vCPUs that are */
-    uint64_t dispatches;  /* atomic: counted by the guest while it was trapped, up to the last switch */
     uint64_t switches, halves; /* atomic */
 };
 
@@ -79,6 +78,8 @@ struct gate {
     struct capture_page *capture; /* in the guest; NULL: none registered */
     uint64_t record_flags;        /* of every record, in its place: TRACE_NO_TASK while there is no capture page */
     uint64_t dispatch_base;       /* the page's count when trapping began */
+    uint64_t dispatches;          /* counted by the guest while it was trapped, up to the last switch */
+    bool was_cut;                 /* it was stopped between a call's entry and its dispatch */
     uint64_t entries, answered;   /* calls that came here; of them answered here */
     uint64_t *sequence;           /* gate_vm's */
     const uint16_t *policy;       /* POLICY_CALLS of them: the VM's options' or the configuration's */
@@ -127,6 +128,9 @@ static inline bool gate_is_asking(const struct gate *g)
     return __atomic_load_n(&g->asking, __ATOMIC_ACQUIRE);
 }
 
+/* The vCPU, loaded on this CPU, will never run again. */
+void gate_finish(struct vcpu *v);
+unsigned gate_cut_calls(const struct vm *vm); /* entries that the end of the sandbox kept from being dispatched */
 /* Dispatches that the guest counted while trapped, up to now. */
 uint64_t gate_dispatches(const struct vm *vm);
 

@@ -40,6 +40,8 @@ static void vcpu_finish(struct vcpu *v)
     hv_timer_cancel(&v->lapic->timer);
     hv_timer_cancel(&v->cap_timer);
     gate_rules_stop(v);
+    vcpu_load(v);
+    gate_finish(v);
     vcpu_unload(v);
     sched_remove(v);
     /* Release what this CPU did to the VM; acquire what the others did: the last one hands it over. */

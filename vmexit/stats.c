@@ -149,6 +149,8 @@ void vm_stats_send(struct vm *vm)
     text_add_exits(&t, x);
     text_add(&t, "complete %llu %llu %llu\n", (unsigned long long)x->gate.entries,
              (unsigned long long)gate_dispatches(vm), (unsigned long long)x->gate.answered);
+    if (gate_cut_calls(vm))
+        text_add(&t, "cut %u\n", gate_cut_calls(vm));
     text_add(&t, "switches %llu %llu\n", (unsigned long long)g->switches, (unsigned long long)g->halves);
     channel_send_of(vm->number, CHANNEL_STATS, 0, t.bytes, t.used);
 }

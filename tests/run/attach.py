@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Sessions that come and go while a sandbox works: nothing is lost but what the counters say, whatever their readers do.
 
-usage: attach.py [--build DIR] [--times N] [NAME...]
+usage: attach.py [--build DIR] [--times N] [--cpus N] [--host-cpus N] [NAME...]
 
-N (12) is how often `come_and_go` attaches; 1000 takes some minutes.  Ends with a line "N passed, M failed"; exit status 1 if one
+--times (12) is how often `come_and_go` attaches; 1000 takes some minutes.  --cpus, --host-cpus: of the sandbox and of the hypervisor's
+machine; without them each case runs with one, and `come_and_go` also with two and four of the sandbox on two of the machine.  Ends with a line "N passed, M failed"; exit status 1 if one
 failed.
 """
 import argparse
@@ -37,7 +38,8 @@ class Sandbox:
         self.options, self.path, self.directory = options, os.path.join(directory, "control"), directory
         self.out = open(os.path.join(directory, "out"), "w+b")
         self.err = open(os.path.join(directory, "err"), "w+b")
-        self.process = subprocess.Popen([options.trapline, "run", "--machine", "bochs", "--stats", "--timeout", "3000", "--control", self.path, *words,
+        self.process = subprocess.Popen([options.trapline, "run", "--machine", "bochs", "--stats", "--timeout", "3000", "--cpus", str(options.cpus), "--host-cpus",
+                                         str(options.host_cpus), "--control", self.path, *words,
                                          "--", options.load, str(calls), "/tmp/kept"], stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.err)
         self.wait_for(lambda: self.progress() > 0, "the program did not begin")
 
@@ -91,7 +93,10 @@ class Sandbox:
         """The program's end, and whether all calls were seen."""
         expect(self.process.wait(timeout=200) == status, f"status {self.process.returncode}: {self.errors()[-500:]}")
         complete = re.search(r"^complete (\d+) (\d+) (\d+)$", self.errors(), re.M)
-        expect(complete and int(complete[1]) == int(complete[2]) + int(complete[3]), f"entries and dispatches: {complete and complete[0]}")
+        cut = re.search(r"^cut (\d+)$", self.errors(), re.M) # by the end, on other CPUs
+        n = int(cut[1]) if cut else 0
+        expect(complete and int(complete[1]) == int(complete[2]) + int(complete[3]) + n and n < self.options.cpus,
+               f"entries and dispatches: {complete and complete[0]}, {n} cut")
 
 
 def detach(client, status=0):
@@ -267,7 +272,15 @@ def mistakes(options, directory):
         box.stop()
 
 
-CASES = [names_from_before, the_launcher_has_its_own, come_and_go, slow_reader_drops, slow_reader_is_waited_for, killed_at_any_moment,
+def more_cpus(options, directory):
+    """The same on several CPUs of the sandbox, and of the machine."""
+    for cpus, host_cpus in ((2, 1), (4, 2)):
+        several = argparse.Namespace(**{**vars(options), "cpus": cpus, "host_cpus": host_cpus, "times": min(options.times, 3)})
+        with tempfile.TemporaryDirectory() as d:
+            come_and_go(several, d)
+
+
+CASES = [names_from_before, the_launcher_has_its_own, come_and_go, slow_reader_drops, slow_reader_is_waited_for, killed_at_any_moment, more_cpus,
          full_disk, full_disk_of_the_launcher, launcher_killed, mistakes]
 
 
@@ -275,6 +288,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", default=os.path.join(TOP, "build"))
     parser.add_argument("--times", type=int, default=12)
+    parser.add_argument("--cpus", type=int, default=1)
+    parser.add_argument("--host-cpus", type=int, default=1)
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
     options.trapline, passed, failed = os.path.join(os.path.abspath(options.build), "trapline"), 0, 0
