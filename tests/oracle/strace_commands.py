@@ -43,7 +43,7 @@ COMMANDS = {
     "sort": bash("seq 100 | sort -r | head -5 | tr 0-9 a-j", "seq", "sort", "head", "tr"),
     "wc": bash("seq 1000 | tee /tmp/x | wc; wc -l < /tmp/x", "seq", "tee", "wc"),
     "mkdir": bash("mkdir -p /tmp/a/b/c; touch /tmp/a/b/c/d; ls -R /tmp/a; rmdir /tmp/a 2>/dev/null; rm -r /tmp/a", "mkdir", "touch", "ls", "rmdir", "rm"),
-    "chmod": bash("umask 022; echo x > /tmp/x; chmod 600 /tmp/x; chown 1:1 /tmp/x; ls -ln /tmp/x", "chmod", "chown", "ls"),
+    "chmod": bash("umask 022; echo x > /tmp/x; chmod 600 /tmp/x; chown 1:1 /tmp/x; ls -ln --time-style=+ /tmp/x", "chmod", "chown", "ls"),
     "find": (["/usr/bin/find", "/usr", "-name", "*.so*", "-newer", "/usr/bin/find"], []),
     "grep": bash("seq 1000 | grep -c 7; grep -r root /etc", "seq", "grep"),
     "sed": bash("seq 10 | sed -n '3,5p'; echo hello > /tmp/s; sed -i s/hello/bye/ /tmp/s; cat /tmp/s", "seq", "sed", "cat"),
