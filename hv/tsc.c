@@ -9,6 +9,7 @@
 #include "hv/paging.h"
 #include "hv/timer.h"
 #include "lib/log.h"
+#include "lib/pit.h"
 #include "lib/x86.h"
 
 #define HYPERVISOR_LEAF 0x40000000u
@@ -24,12 +25,7 @@
 #define FS_PER_S 1000000000000000ULL
 #define HPET_WINDOW_FS (400ULL * 1000000000) /* 0.4 ms */
 
-#define PIT_HZ 1193182u
-#define PIT_TICKS 11932u /* 10 ms */
-#define PIT_CHANNEL2 0x42
-#define PIT_COMMAND 0x43
-#define PIT_GATE 0x61
-#define PIT_SPIN 100000000u
+#define HPET_SPIN 100000000u
 
 static uint64_t hz;
 
@@ -68,26 +64,12 @@ static uint64_t hpet_hz(void)
     uint32_t first = hpet[HPET_COUNTER / 4];
     uint64_t start = tsc_read();
     uint32_t elapsed = 0;
-    for (unsigned spin = 0; elapsed < window && spin < PIT_SPIN; spin++)
+    for (unsigned spin = 0; elapsed < window && spin < HPET_SPIN; spin++)
         elapsed = hpet[HPET_COUNTER / 4] - first;
     uint64_t ticks = tsc_read() - start;
     if (elapsed < window)
         return 0;
     return round_hz(ticks * (FS_PER_S / 1000) / period * 1000 / elapsed);
-}
-
-/* Channel 2 counts down once; its output, bit 5 of port 0x61, rises at the end. */
-static uint64_t pit_hz(void)
-{
-    port_outb(PIT_GATE, (port_inb(PIT_GATE) & 0xfc) | 1);
-    port_outb(PIT_COMMAND, 0xb0);
-    port_outb(PIT_CHANNEL2, PIT_TICKS & 0xff);
-    port_outb(PIT_CHANNEL2, PIT_TICKS >> 8);
-    uint64_t start = tsc_read();
-    for (unsigned spin = 0; !(port_inb(PIT_GATE) & 0x20); spin++)
-        if (spin == PIT_SPIN)
-            return 0;
-    return round_hz((tsc_read() - start) * PIT_HZ / PIT_TICKS);
 }
 
 int tsc_init(void)
@@ -96,7 +78,7 @@ int tsc_init(void)
     if (!hz)
         hz = hpet_hz();
     if (!hz)
-        hz = pit_hz();
+        hz = round_hz(pit_tsc_hz());
     log_info("tsc: %llu kHz", (unsigned long long)(hz / 1000));
     return hz ? 0 : -ENODEV;
 }

@@ -94,20 +94,39 @@ void apic_eoi(void)
     apic_write(APIC_EOI, 0);
 }
 
+/* When the timer had so much left; of a few looks the one that took least, for this CPU may be stopped meanwhile. */
+static uint64_t count_read(uint32_t *left)
+{
+    uint64_t least = UINT64_MAX, when = 0;
+
+    for (unsigned i = 0; i < 4; i++) {
+        uint64_t before = tsc_read();
+        uint32_t count = apic_read(APIC_TIMER_CURRENT);
+        uint64_t took = tsc_read() - before;
+
+        if (took >= least)
+            continue;
+        least = took;
+        when = before + took / 2;
+        *left = count;
+    }
+    return when;
+}
+
 /* Count down from the top for a while of the known clock. */
 static uint64_t bus_measure(uint64_t tsc_hz)
 {
-    uint64_t wait = tsc_hz / 500; /* 2 ms */
-    uint64_t start = tsc_read();
+    uint32_t first, last;
 
     apic_write(APIC_TIMER_INITIAL, UINT32_MAX);
-    while (tsc_read() - start < wait)
+    uint64_t start = count_read(&first);
+
+    while (tsc_read() - start < tsc_hz / 500) /* 2 ms */
         cpu_relax();
-    uint64_t ticks = UINT32_MAX - apic_read(APIC_TIMER_CURRENT);
-    uint64_t passed = tsc_read() - start;
+    uint64_t passed = count_read(&last) - start;
 
     apic_write(APIC_TIMER_INITIAL, 0);
-    return mul_div(ticks, tsc_hz, passed);
+    return mul_div(first - last, tsc_hz, passed);
 }
 
 static void timer_use_deadline(void)

@@ -7,13 +7,12 @@
 #include "guest_kernel/core/clock.h"
 #include "guest_kernel/core/layout.h"
 #include "lib/log.h"
+#include "lib/pit.h"
 #include "lib/string.h"
 #include "lib/x86.h"
 
 #define HYPERVISOR_LEAF 0x40000000u
 #define HYPERVISOR_LEAF_TIMING 0x40000010u
-#define PIT_HZ 1193182
-#define PIT_TICKS 5966 /* 5 ms */
 
 /* KVM's per-CPU clock page and wall clock (Documentation/virt/kvm/x86/msr.rst). */
 struct kvm_clock {
@@ -86,28 +85,6 @@ static uint64_t hz_by_cpuid_15(void)
     return r.eax && r.ebx && r.ecx ? (uint64_t)r.ecx * r.ebx / r.eax : 0;
 }
 
-/* Channel 2 counts down once, in mode 0; its output is bit 5 of port 0x61. */
-static uint64_t hz_by_pit(void)
-{
-    uint8_t gate = port_inb(0x61);
-
-    port_outb(0x61, (gate & ~2u) | 1);
-    port_outb(0x43, 0xb0);
-    port_outb(0x42, PIT_TICKS & 0xff);
-    port_outb(0x42, PIT_TICKS >> 8);
-    uint64_t start = tsc_read();
-    uint64_t tries = 0;
-
-    while (!(port_inb(0x61) & 0x20) && tries < 10000000)
-        tries++;
-    uint64_t passed = tsc_read() - start;
-
-    port_outb(0x61, gate);
-    if (tries < 10 || tries == 10000000)
-        return 0; /* no PIT here */
-    return mul_div(passed, PIT_HZ, PIT_TICKS);
-}
-
 struct clock_rates clock_rates_find(void)
 {
     struct clock_rates rates = {.source = "the hypervisor's timing leaf"};
@@ -129,7 +106,7 @@ struct clock_rates clock_rates_find(void)
     if (rates.tsc_hz)
         return rates;
     rates.source = "measured by the PIT";
-    rates.tsc_hz = hz_by_pit();
+    rates.tsc_hz = pit_tsc_hz();
     if (rates.tsc_hz)
         return rates;
     log_warn("clock: nothing tells the TSC's frequency, taking 1 GHz");
