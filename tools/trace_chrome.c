@@ -18,6 +18,7 @@
 struct chrome_writer {
     struct trace_show *show;
     bool any; /* an event was written: a comma comes before the next */
+    unsigned frames; /* of the stack being written */
     bool named[ROWS_NAMED]; /* rows of the machine */
     char text[DECODE_LINE_MAX];
     char line[6 * DECODE_LINE_MAX + 512];
@@ -57,6 +58,19 @@ static size_t event(struct chrome_writer *w, char phase, const char *name, uint6
     return n;
 }
 
+static void frame_put(void *context, const struct trace_stack_frame *f)
+{
+    struct chrome_writer *w = context;
+    size_t n = trace_stack_frame_text(f, w->text, sizeof w->text), used = 0;
+
+    if (w->frames++)
+        w->line[used++] = ',';
+    w->line[used++] = '"';
+    used += escape(w->text, n, w->line + used);
+    w->line[used++] = '"';
+    put(w, w->line, used);
+}
+
 static void chrome_call(void *writer, struct trace_call *call, bool wanted)
 {
     struct chrome_writer *w = writer;
@@ -72,8 +86,15 @@ static void chrome_call(void *writer, struct trace_call *call, bool wanted)
     n += (size_t)snprintf(w->line + n, sizeof w->line - n, ",\"cat\":\"call\",\"dur\":%lld.%03lld,\"args\":{\"call\":\"",
                           (long long)(ns / 1000), (long long)(ns % 1000));
     n += escape(w->text, x.size, w->line + n);
-    n += (size_t)snprintf(w->line + n, sizeof w->line - n, "\",\"vcpu\":%u}}", call->vcpu);
+    n += (size_t)snprintf(w->line + n, sizeof w->line - n, "\",\"vcpu\":%u", call->vcpu);
     put(w, w->line, n);
+    if (w->show->stacks && call->stack) {
+        put(w, ",\"stack\":[", 10);
+        w->frames = 0;
+        trace_stack_walk(w->show->stacks, call, frame_put, w);
+        put(w, "]", 1);
+    }
+    put(w, "}}", 2);
 }
 
 /* Rows get the names of the programs. */

@@ -242,6 +242,23 @@ static const char *status_name(unsigned status)
     }
 }
 
+static void add_frame(void *context, const struct trace_stack_frame *f)
+{
+    struct json_writer *w = context;
+
+    if (w->line.data[w->line.size - 1] == '}')
+        add(w, ",");
+    add(w, "{");
+    add_hex(w, "address", f->address);
+    if (f->path)
+        add_text(w, "path", f->path, strlen(f->path));
+    if (f->function) {
+        add_text(w, "function", f->function, strlen(f->function));
+        add_number(w, "offset", (long long)f->offset);
+    }
+    add(w, "}");
+}
+
 static void json_call(void *writer, struct trace_call *call, bool wanted)
 {
     struct json_writer *w = writer;
@@ -264,6 +281,11 @@ static void json_call(void *writer, struct trace_call *call, bool wanted)
     if (call->is_judged)
         add_verdict(w, &call->verdict);
     add_memory(w, call);
+    if (w->show->stacks && call->stack) {
+        add(w, ",\"stack\":[");
+        trace_stack_walk(w->show->stacks, call, add_frame, w);
+        add(w, "]");
+    }
     end(w);
 }
 

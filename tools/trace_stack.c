@@ -5,6 +5,7 @@
 
 #include <linux/fcntl.h>
 #include <linux/mman.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -352,6 +353,19 @@ static enum unwind_result frame_show(const struct space *p, struct unwind_frame 
     take(context, &frame);
     enum unwind_result result = unwind_step(f, m->file->image, address, looked - address);
     return result == UNWIND_UNKNOWN ? unwind_by_frame_pointer(f) : result;
+}
+
+size_t trace_stack_frame_text(const struct trace_stack_frame *f, char *to, size_t size)
+{
+    const char *path = f->path ? f->path : "unknown";
+    int n;
+
+    if (f->function)
+        n = snprintf(to, size, "%.400s(%.400s+%#llx) [%#llx]", path, f->function, (unsigned long long)f->offset,
+                     (unsigned long long)f->address);
+    else
+        n = snprintf(to, size, "%.400s() [%#llx]", path, (unsigned long long)f->address);
+    return MIN((size_t)n, size - 1);
 }
 
 void trace_stack_walk(struct trace_stacks *s, const struct trace_call *call, trace_stack_take *take, void *context)

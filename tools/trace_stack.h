@@ -26,6 +26,9 @@ struct trace_stack_frame {
     uint64_t address;     /* in the file, or of memory */
 };
 
+/* "path(function+0x10) [0xf8350]" as strace -k shows it; the length, less than `size`. */
+size_t trace_stack_frame_text(const struct trace_stack_frame *f, char *to, size_t size);
+
 typedef void trace_stack_take(void *context, const struct trace_stack_frame *frame);
 /* The frames of a call's stack, the innermost first. */
 void trace_stack_walk(struct trace_stacks *s, const struct trace_call *call, trace_stack_take *take, void *context);

@@ -432,20 +432,12 @@ static void second_half(struct text_writer *w, const struct trace_call *call, st
     lines_show(w, false);
 }
 
-/* As strace -k shows it. */
 static void frame_show(void *context, const struct trace_stack_frame *f)
 {
-    struct text_writer *w = context;
-    char line[1024];
-    const char *path = f->path ? f->path : "unknown";
-    int n;
+    char line[1024] = " > ";
+    size_t n = 3 + trace_stack_frame_text(f, line + 3, sizeof line - 5);
 
-    if (f->function)
-        n = snprintf(line, sizeof line - 2, " > %.400s(%.400s+%#llx) [%#llx]", path, f->function, (unsigned long long)f->offset,
-                     (unsigned long long)f->address);
-    else
-        n = snprintf(line, sizeof line - 2, " > %.400s() [%#llx]", path, (unsigned long long)f->address);
-    line_put(w, "", line, MIN((size_t)n, sizeof line - 3));
+    line_put(context, "", line, n);
 }
 
 static void call_show(struct text_writer *w, struct trace_call *call, struct text_call *t)

@@ -4,6 +4,7 @@
 usage: stacks.py [--build DIR]    Ends with a line "N passed, M failed"; status 77 without strace.
 """
 import argparse
+import json
 import os
 import re
 import shutil
@@ -27,6 +28,23 @@ def frames(text):
             now = None
         elif now is not None:
             now.append(frame.groups())
+    return found
+
+
+def json_frames(text):
+    found = {}
+    for event in map(json.loads, text.splitlines()):
+        if event["type"] == "call" and event["name"] in CALLS:
+            found.setdefault(event["name"], [(f.get("path", "unknown"), f.get("function"), f["address"]) for f in event["stack"]])
+    return found
+
+
+def chrome_frames(text):
+    found = {}
+    for event in json.loads(text)["traceEvents"]:
+        if event.get("cat") == "call" and event["name"] in CALLS:
+            lines = "\n".join([event["name"] + "("] + [" > " + frame for frame in event["args"]["stack"]])
+            found.setdefault(event["name"], frames(lines)[event["name"]])
     return found
 
 
@@ -62,6 +80,9 @@ def main():
                 check(f"{' '.join(flags)}, {call}: the program's functions", [f[1] for f in mine][:len(names)] == names, got)
             later = frames(subprocess.run([trapline, "trace", "-k", "-e", "trace=" + ",".join(CALLS), log], stdout=subprocess.PIPE, timeout=60).stdout.decode())
             check(f"{' '.join(flags)}: the same of the log", later == ours, (later, ours))
+            for form, read in (("json", json_frames), ("chrome", chrome_frames)):
+                text = subprocess.run([trapline, "trace", "-k", "--trace-format", form, "-e", "trace=" + ",".join(CALLS), log], stdout=subprocess.PIPE, timeout=60).stdout.decode()
+                check(f"{' '.join(flags)}: the same as {form}", read(text) == ours, (read(text), ours))
     print(f"tests/run/stacks: {passed} passed, {failed} failed")
     return 1 if failed else 0
 

@@ -24,7 +24,7 @@ TYPES = {
     "call": ({"nr": int, "rip": str, "args": list, "status": str},
              {"comm": str, "name": str, "fds": dict, "result": int, "result_text": str, "duration": float, "error": str, "memory": list,
               "answered": bool, "no_task": bool, "closed": bool, "truncated": bool, "observed": bool,
-              "rule": int, "question": int, "verdict_by": str, "verdict": str}),
+              "stack": list, "rule": int, "question": int, "verdict_by": str, "verdict": str}),
     "signal": ({"number": int, "text": str}, {"name": str, "comm": str}),
     "exit": ({"wait_status": int, "text": str}, {"comm": str}),
     "task": ({"new_tid": int, "new_pid": int}, {"comm": str}),
