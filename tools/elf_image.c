@@ -94,6 +94,19 @@ static void symbols_add(struct elf_image *e, const Elf64_Shdr *table, const Elf6
     }
 }
 
+static bool has_name(const struct elf_image *e, const uint8_t *table, const Elf64_Shdr *section, const char *name)
+{
+    Elf64_Shdr names;
+
+    if (e->header.e_shstrndx >= e->header.e_shnum)
+        return false;
+    memcpy(&names, table + e->header.e_shstrndx * sizeof names, sizeof names);
+    const uint8_t *texts = part(e, names.sh_offset, names.sh_size);
+    size_t n = strlen(name) + 1;
+    return texts && section->sh_name < names.sh_size && names.sh_size - section->sh_name >= n &&
+           memcmp(texts + section->sh_name, name, n) == 0;
+}
+
 static void sections_read(struct elf_image *e)
 {
     const Elf64_Ehdr *h = &e->header;
@@ -105,6 +118,9 @@ static void sections_read(struct elf_image *e)
         if ((s.sh_type == SHT_SYMTAB || s.sh_type == SHT_DYNSYM) && s.sh_link < h->e_shnum) {
             memcpy(&other, table + s.sh_link * sizeof other, sizeof other);
             symbols_add(e, &s, &other);
+        } else if ((s.sh_flags & SHF_ALLOC) && has_name(e, table, &s, ".eh_frame")) {
+            e->frames_section = s.sh_addr;
+            e->frames_size = s.sh_size;
         }
     }
     if (e->symbol_count)
@@ -151,6 +167,7 @@ void elf_image_free(struct elf_image *e)
         return;
     bytes_free(&e->file);
     free(e->symbols);
+    free(e->frames);
     free(e);
 }
 

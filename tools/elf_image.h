@@ -14,13 +14,21 @@ struct elf_symbol {
     const char *name;
 };
 
+/* Call frame information of a function. */
+struct elf_frame {
+    uint64_t start, entry; /* addresses in the file */
+};
+
 struct elf_image {
     struct bytes file;
     Elf64_Ehdr header;
     const Elf64_Phdr *segments; /* header.e_phnum of them */
     struct elf_symbol *symbols; /* of functions, by value */
     size_t symbol_count;
-    uint64_t frames_header;     /* address of .eh_frame_hdr; 0: none */
+    uint64_t frames_header;     /* address of .eh_frame_hdr; 0: none: then */
+    uint64_t frames_section, frames_size; /* .eh_frame, 0: none */
+    struct elf_frame *frames;   /* what unwind_index() found there, by start */
+    size_t frame_count;
 };
 
 /* NULL: it cannot be read, or is no ELF file for x86-64. */

@@ -119,6 +119,8 @@ static struct file *file_get(struct trace_stacks *s, const char *path)
     char *here = must_format("%s%s", s->root, path);
     f = must_alloc(sizeof *f);
     *f = (struct file){.path = must_format("%s", path), .image = elf_image_open(here)};
+    if (f->image)
+        unwind_index(f->image);
     RB_INSERT(file_tree, &s->files, f);
     free(here);
     return f;

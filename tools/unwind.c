@@ -3,7 +3,10 @@
  */
 #include "tools/unwind.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#include "tools/message.h"
 
 #define STEPS_MAX 4096u /* of one function's program, or of an expression */
 #define EXPRESSION_STACK 32u
@@ -357,9 +360,78 @@ static bool evaluate(const struct unwind_frame *f, struct source s, const uint64
     return n && !s.bad;
 }
 
+static int frame_compare(const void *a, const void *b)
+{
+    const struct elf_frame *x = a, *y = b;
+
+    return x->start < y->start ? -1 : x->start > y->start;
+}
+
+/* An FDE, whose length was read; false: it is none, or makes no sense.  `common` is that of the FDE before, at `common_at`. */
+static bool frame_read(const struct elf_image *e, struct source *s, struct common *common, uint64_t *common_at, uint64_t *start)
+{
+    uint64_t here = s->address + (uint64_t)(s->at - s->start), back = fixed(s, 4);
+
+    if (s->bad || back == 0)
+        return false;
+    if (here - back != *common_at) {
+        *common_at = 0;
+        if (!common_read(e, here - back, common))
+            return false;
+        *common_at = here - back;
+    }
+    *start = encoded(s, common->encoding, 0);
+    return !s->bad;
+}
+
+void unwind_index(struct elf_image *e)
+{
+    struct source s = source_at(e, e->frames_section, e->frames_size);
+    size_t room = 0;
+    struct common common;
+    uint64_t common_at = 0, start;
+
+    if (e->frames_header || !e->frames_section)
+        return;
+    for (;;) {
+        uint64_t entry = s.address + (uint64_t)(s.at - s.start), length = fixed(&s, 4);
+        if (s.bad || length == 0 || length >= 0xfffffff0 || length > (uint64_t)(s.end - s.at))
+            break;
+        struct source inner = s;
+        inner.end = s.at + length;
+        s.at += length;
+        if (!frame_read(e, &inner, &common, &common_at, &start))
+            continue;
+        if (e->frame_count == room) {
+            room = 2 * room + 64;
+            e->frames = must_realloc(e->frames, room * sizeof *e->frames);
+        }
+        e->frames[e->frame_count++] = (struct elf_frame){start, entry};
+    }
+    if (e->frame_count)
+        qsort(e->frames, e->frame_count, sizeof *e->frames, frame_compare);
+}
+
+/* As fde_find(), in what unwind_index() found. */
+static uint64_t fde_indexed(const struct elf_image *e, uint64_t pc)
+{
+    size_t low = 0;
+
+    for (size_t high = e->frame_count; low < high;) {
+        size_t middle = (low + high) / 2;
+        if (e->frames[middle].start <= pc)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low ? e->frames[low - 1].entry : 0;
+}
+
 /* The address of the FDE for pc, by the sorted table of .eh_frame_hdr; 0: none. */
 static uint64_t fde_find(const struct elf_image *e, uint64_t pc)
 {
+    if (!e->frames_header)
+        return fde_indexed(e, pc);
     struct source s = source_at(e, e->frames_header, SIZE_MAX);
     uint64_t header = e->frames_header, low = 0;
 
@@ -439,7 +511,7 @@ enum unwind_result unwind_step(struct unwind_frame *f, const struct elf_image *e
     bool is_signal_frame;
     uint64_t cfa;
 
-    if (!e->frames_header || !row_find(e, pc, &row, &is_signal_frame))
+    if (!row_find(e, pc, &row, &is_signal_frame))
         return UNWIND_UNKNOWN;
     if (row.reg[UNWIND_PC].kind == RULE_UNDEFINED)
         return UNWIND_END;

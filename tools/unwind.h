@@ -1,6 +1,6 @@
 /*
  * One step up a stack of x86-64: from a function's registers to those of its caller, by the call frame information (.eh_frame) of
- * the file that the code is in, found by .eh_frame_hdr (LSB Core, 10.6; DWARF 4, 6.4).  Everything read is hostile: reads are
+ * the file that the code is in, found by .eh_frame_hdr, or all of it read once (LSB Core, 10.6; DWARF 4, 6.4).  Everything read is hostile: reads are
  * checked, programs and expressions end after a bounded number of steps.
  */
 #ifndef TOOLS_UNWIND_H
@@ -20,6 +20,9 @@ struct unwind_frame {
 };
 
 enum unwind_result { UNWIND_FOUND, UNWIND_END, UNWIND_UNKNOWN };
+
+/* For a file without .eh_frame_hdr: once, before the first step in it. */
+void unwind_index(struct elf_image *e);
 
 /* `pc`: where in the file the function is, `bias`: what is added to the file's addresses.  UNKNOWN: f is as it was. */
 enum unwind_result unwind_step(struct unwind_frame *f, const struct elf_image *e, uint64_t pc, uint64_t bias);

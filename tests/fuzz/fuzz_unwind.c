@@ -50,6 +50,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct elf_image *e = size ? image_make(data, size) : NULL;
     if (!e)
         return 0;
+    if (size % 2)
+        e->frames_header = 0;
+    unwind_index(e);
     struct unwind_frame f = {.stack = data, .base = 0x7ffffff00000, .size = size};
     for (unsigned i = 0; i < UNWIND_REGISTERS; i++)
         f.reg[i] = data[i % size] & 1 ? f.base + data[(i + 1) % size] : number(data, size, i);
