@@ -62,15 +62,16 @@ static long request_check(const struct clone_request *r)
 }
 
 /*
- * One more thread for the caller's user.  RLIMIT_NPROC does not bind user 0 and the privileged.  It is counted before it is
- * made, so that threads that fork at once cannot pass the limit together.
+ * One more thread for the caller's user.  RLIMIT_NPROC does not bind user 0 and the privileged, threads-max does.  It is
+ * counted before it is made, so that threads that fork at once cannot pass RLIMIT_NPROC together.
  */
 static long charge(struct account *a)
 {
     uint32_t count = __atomic_add_fetch(&a->threads, 1, __ATOMIC_RELAXED);
 
     thread_current()->over_limit = false;
-    if (count <= process_limit(RLIMIT_NPROC) || !a->uid || cred_may(CAP_SYS_RESOURCE) || cred_may(CAP_SYS_ADMIN))
+    bool unbound = !a->uid || cred_may(CAP_SYS_RESOURCE) || cred_may(CAP_SYS_ADMIN);
+    if (!thread_limit_reached() && (unbound || count <= process_limit(RLIMIT_NPROC)))
         return 0;
     __atomic_fetch_sub(&a->threads, 1, __ATOMIC_RELAXED);
     return -EAGAIN;

@@ -11,6 +11,7 @@
 #include "fs/vfs.h"
 #include "guest_kernel/account.h"
 #include "guest_kernel/core/alloc.h"
+#include "guest_kernel/core/layout.h"
 #include "guest_kernel/core/space.h"
 #include "guest_kernel/coredump.h"
 #include "guest_kernel/signal_actions.h"
@@ -21,7 +22,12 @@
 #define PID_MAX 32768
 #define PID_RESERVED 300 /* after the first wrap, as Linux: low numbers stay with the early processes */
 
+#define THREADS_MEMORY_PART 8 /* of memory may be stacks */
+#define THREADS_MAX_LEAST 20
+
 struct spinlock process_tree_lock = SPINLOCK_INIT;
+int threads_max;
+static uint32_t thread_total; /* atomic */
 
 static int compare_process(const struct process *a, const struct process *b)
 {
@@ -111,8 +117,23 @@ void pid_release(int32_t pid)
     spin_unlock(&process_tree_lock);
 }
 
+/* As Linux has it: so that threads alone, whose memory nobody's limits count, leave enough for all else. */
+static void set_threads_max(void)
+{
+    uint64_t count = memory_total_pages() * PAGE_SIZE / (THREADS_MEMORY_PART * KERNEL_STACK_SIZE);
+
+    __atomic_store_n(&threads_max, (int)MIN(MAX(count, (uint64_t)THREADS_MAX_LEAST), (uint64_t)INT32_MAX),
+                     __ATOMIC_RELAXED);
+}
+
+bool thread_limit_reached(void)
+{
+    return __atomic_load_n(&thread_total, __ATOMIC_RELAXED) >= (uint32_t)__atomic_load_n(&threads_max, __ATOMIC_RELAXED);
+}
+
 static void limits_init(struct process *p)
 {
+    set_threads_max();
     for (unsigned i = 0; i < RLIM_NLIMITS; i++)
         p->limits[i] = (struct process_limit){RLIM64_INFINITY, RLIM64_INFINITY};
     p->limits[RLIMIT_STACK].soft = MiB(8);
@@ -215,6 +236,7 @@ struct thread *thread_create(struct task *t, struct process *p, struct account *
     thread->memory_failure = PR_MCE_KILL_DEFAULT;
     thread->timer_slack_ns = thread->default_timer_slack_ns = TIMER_SLACK_NS;
     thread->account = account_hold(a);
+    __atomic_fetch_add(&thread_total, 1, __ATOMIC_RELAXED);
     signal_queue_init(&thread->pending);
     LIST_INIT(&thread->ptrace.tracees);
     t->upper = thread;
@@ -228,6 +250,7 @@ void thread_free(struct thread *t)
         t->task->upper = NULL;
         t->task->process = NULL;
     }
+    __atomic_fetch_sub(&thread_total, 1, __ATOMIC_RELAXED);
     account_put(t->account);
     process_put(t->process);
     mem_free(t);

@@ -243,5 +243,7 @@ int procfs_system_register(void)
         error = procfs_register(files[n].name, 0444, files[n].show);
     if (!error)
         error = procfs_register_number("sys/kernel/randomize_va_space", &randomize_va_space, 0, 2);
+    if (!error)
+        error = procfs_register_number("sys/kernel/threads-max", &threads_max, 1, INT32_MAX);
     return error;
 }

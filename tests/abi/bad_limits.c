@@ -1,13 +1,16 @@
 /*
- * Too much of everything: processes, descriptors, arguments, mappings.  What the limits are and that all of it comes
+ * Too much of everything: processes, threads, descriptors, arguments, mappings.  What the limits are and that all of it comes
  * back; the harness counts memory and objects before and after.
  */
+#include <linux/futex.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
 #include "tests/abi/abi_test.h"
 
-#define FDS        10000
+#define FDS        100000
+#define THREADS    10000
 #define BOMB_LIMIT 40
 #define USER       54321
 #define PAGE       4096UL
@@ -58,21 +61,99 @@ static void descriptors(void)
     struct rlimit limit = {FDS, FDS};
     int fd, last = 0;
 
-    show_call(setrlimit(RLIMIT_NOFILE, &limit));
+    if (setrlimit(RLIMIT_NOFILE, &limit)) { /* where root itself is bound */
+        getrlimit(RLIMIT_NOFILE, &limit);
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    const int count = (int)limit.rlim_cur;
     while ((fd = dup(0)) >= 0)
         last = fd;
     show("errno", errno);
-    show("last", last);
+    CHECK(last == count - 1);
     show_ok(open("/", O_RDONLY));
-    show_call(close(FDS / 2));
-    show("lowest free one", dup(0));
+    show("close", close(count / 2));
+    CHECK(dup(0) == count / 2);
     pid_t pid = fork_clean();
     if (pid == 0)
-        child_exit(fcntl(FDS - 1, F_GETFD) < 0);
+        child_exit(fcntl(count - 1, F_GETFD) < 0);
     int status;
     waitpid(pid, &status, 0);
     show_status("child with as many", status);
     show_call(syscall(SYS_close_range, 3, ~0U, 0));
+}
+
+static int gate; /* threads wait until it is 1 */
+static int alive;
+
+/* A thread that needs no memory of its own: it uses no stack, waits for the gate and ends.  Its number or -errno. */
+static long start_waiting_thread(void)
+{
+    register long stack asm("rsi") = 0;
+    register int *cleared asm("r10") = NULL;
+    register long tls asm("r8") = 0;
+    long result = SYS_clone;
+
+    __asm__ volatile("syscall\n\t"
+                     "test %%rax, %%rax\n\t"
+                     "jnz 2f\n\t"
+                     "1: mov %[futex], %%eax\n\t"
+                     "lea %[gate], %%rdi\n\t"
+                     "xor %%esi, %%esi\n\t" /* FUTEX_WAIT */
+                     "xor %%edx, %%edx\n\t"
+                     "xor %%r10d, %%r10d\n\t"
+                     "syscall\n\t"
+                     "cmpl $0, %[gate]\n\t"
+                     "je 1b\n\t"
+                     "lock decl %[alive]\n\t"
+                     "mov %[exit], %%eax\n\t"
+                     "xor %%edi, %%edi\n\t"
+                     "syscall\n\t"
+                     "2:"
+                     : "+a"(result)
+                     : "D"(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM), "r"(stack),
+                       "d"(0), "r"(cleared), "r"(tls), [futex] "i"(SYS_futex), [exit] "i"(SYS_exit), [gate] "m"(gate),
+                       [alive] "m"(alive)
+                     : "rcx", "r11", "memory");
+    return result;
+}
+
+static long thread_count(void)
+{
+    char line[128];
+    long count = -1;
+    FILE *f = fopen("/proc/self/status", "r");
+
+    while (f && fgets(line, sizeof line, f))
+        sscanf(line, "Threads: %ld", &count);
+    if (f)
+        fclose(f);
+    return count;
+}
+
+/* As many as there is memory for, if that is less: then it is said as Linux says it. */
+static void threads(void)
+{
+    struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
+    long result = 0, made = 0;
+
+    setrlimit(RLIMIT_NPROC, &limit);
+    while (made < THREADS) {
+        __atomic_add_fetch(&alive, 1, __ATOMIC_SEQ_CST);
+        result = start_waiting_thread();
+        if (result < 0)
+            break;
+        made++;
+    }
+    CHECK(made == THREADS || result == -EAGAIN || result == -ENOMEM);
+    CHECK(made > 500);
+    CHECK(thread_count() == made + 1);
+    __atomic_sub_fetch(&alive, made < THREADS, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&gate, 1, __ATOMIC_SEQ_CST);
+    syscall(SYS_futex, &gate, FUTEX_WAKE, THREADS, NULL, NULL, 0);
+    while (__atomic_load_n(&alive, __ATOMIC_SEQ_CST) || thread_count() != 1)
+        usleep(20000); /* they need the CPUs */
+    show("left", thread_count());
 }
 
 static void arguments(void)
@@ -138,6 +219,7 @@ int main(int argc, char **argv)
         return 0;
     }
     show_child("fork bomb", fork_bomb);
+    show_child("threads", threads);
     show_child("descriptors", descriptors);
     show_child("arguments", arguments);
     show_child("one long argument", one_long_argument);

@@ -108,7 +108,10 @@ int main(int argc, char **argv)
         return 1;
     fill("1 MiB stack, all", 1 << 20, 256 << 10, 0);
     fill("1 MiB stack, one more", 1 << 20, 256 << 10, 1);
+    fill("1 MiB of arguments", 8 << 20, 1 << 20, 0);
+    fill("8 MiB stack, all", 8 << 20, 2 << 20, 0);
     fill("8 MiB stack, one more", 8 << 20, 2 << 20, 1);
+    fill("64 MiB stack, all", 64 << 20, 6 << 20, 0);
     fill("64 MiB stack, one more", 64 << 20, 6 << 20, 1);
     fill("300 KiB stack, all", 300 << 10, 128 << 10, 0);
     fill("300 KiB stack, one more", 300 << 10, 128 << 10, 1);
