@@ -247,8 +247,23 @@ static uint64_t check_limit(struct process *p, unsigned resource, uint64_t unit_
     return MAX(next * unit_ns, used_ns) - used_ns;
 }
 
+/* Does anything wait for the CPU time of all its threads?  Most processes have nothing, and there may be many threads. */
+static bool process_is_timed(struct process *p)
+{
+    uint64_t flags = spin_lock_irqsave(&p->signals.lock);
+    const struct process_limit *limit = &p->limits[RLIMIT_CPU];
+    bool timed = MIN(limit->soft, limit->hard) != RLIM64_INFINITY;
+
+    spin_unlock_irqrestore(&p->signals.lock, flags);
+    for (unsigned i = 0; i < CPU_TIMES; i++)
+        timed = timed || p->cpu_itimers[i].expires_ns || !RB_EMPTY(&p->clock.armed[i]);
+    return timed;
+}
+
 static uint64_t check_process(struct process *p)
 {
+    if (!process_is_timed(p))
+        return CHECK_NEVER;
     struct times now = process_times(p);
     uint64_t left = check_timers(&p->clock, &now);
 
