@@ -10,7 +10,8 @@
  * under that one's: never are two held.  In between it is on_queue, so nobody else wakes or takes it.
  *
  * A CPU without a task says so in cpus_idle before it looks for work elsewhere for the last time and halts; who makes a
- * task ready looks at cpus_idle after that.  One of the two sees the other.
+ * task ready looks at cpus_idle after that.  One of the two sees the other.  Who calls an idle CPU takes its bit away; it
+ * sets it anew each time before it halts.
  *
  * on_queue: ready or running.  A task between sched_set_state(asleep) and sched_switch() is still on_queue: a wake-up
  * then only changes its state back, and the switch finds it runnable.
@@ -75,8 +76,8 @@ void preempt_or_arm(struct run_queue *q, uint32_t cpu, const struct task *t)
     if (running == cpu_at(cpu)->idle)
         return;
     if (preempts(q, t, running, now)) {
-        __atomic_fetch_or(&running->work, TASK_NEED_RESCHED, __ATOMIC_RELAXED);
-        if (cpu != cpu_index())
+        uint64_t before = __atomic_fetch_or(&running->work, TASK_NEED_RESCHED, __ATOMIC_RELAXED);
+        if (cpu != cpu_index() && !(before & TASK_NEED_RESCHED)) /* else it knows, or an interrupt is on its way */
             ipi_reschedule(cpu);
     } else if (cpu == cpu_index()) {
         slice_arm(q, MAX(running->slice_end_ns, now)); /* other CPUs have theirs armed whenever user mode runs */
@@ -194,6 +195,15 @@ static void context_switch(struct run_queue *q, struct task *prev, struct task *
     sched_finish_switch();
 }
 
+/*
+ * An idle CPU is called once: until it has looked, others are idle for the next task.  False: it was called already, or
+ * looks for work itself, and finds what was put on its queue before.
+ */
+static bool idle_claim(uint32_t cpu)
+{
+    return __atomic_fetch_and(&cpus_idle, ~BIT(cpu), __ATOMIC_SEQ_CST) & BIT(cpu);
+}
+
 void ready_add(struct task *t)
 {
     uint32_t cpu = t->cpu;
@@ -210,7 +220,7 @@ void ready_add(struct task *t)
 
     if (!(idle & BIT(cpu)) && (idle & allowed))
         cpu = (uint32_t)__builtin_ctzll(idle & allowed);
-    if (cpu != cpu_index() && (idle & BIT(cpu)))
+    if (cpu != cpu_index() && (idle & BIT(cpu)) && idle_claim(cpu))
         ipi_reschedule(cpu);
 }
 
