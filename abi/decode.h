@@ -29,6 +29,7 @@ enum decode_hex { DECODE_HEX_NEVER, DECODE_HEX_BINARY, DECODE_HEX_ALWAYS }; /* s
 struct decode_style {
     unsigned string_max; /* bytes of a string, elements of an array */
     bool whole;          /* structures with all their fields */
+    bool addresses;      /* structures, and arrays of them, by their addresses alone; strings are shown all the same */
     bool argument_names; /* name=value */
     uint8_t names;       /* enum decode_names */
     uint8_t hex;         /* enum decode_hex */

@@ -281,7 +281,7 @@ static void print_text(struct decoder *d, enum memory which, uint64_t address, s
     uint8_t bytes[PATH_SHOWN + 1];
 
     shown = MIN(shown, (size_t)PATH_SHOWN);
-    size_t known = address ? memory_read_some(d, which, address, bytes, shown + 1) : 0;
+    size_t known = address ? memory_read_string(d, which, address, bytes, shown + 1) : 0;
     const uint8_t *end = known ? memchr(bytes, 0, known) : NULL;
 
     if (known == 0 || (!end && known < shown && known < TEXT_NEVER_CUT)) { /* it ends where memory does */
@@ -316,7 +316,7 @@ static void print_bytes(struct decoder *d, enum memory which, uint64_t address, 
 {
     uint8_t bytes[DECODE_STRING_LIMIT];
     size_t shown = (size_t)MIN(n, (uint64_t)MIN(shown_max(d), DECODE_STRING_LIMIT));
-    size_t known = address ? memory_read_some(d, which, address, bytes, shown) : 0;
+    size_t known = address ? memory_read_string(d, which, address, bytes, shown) : 0;
 
     if (!address || known < MIN(shown, (size_t)ALWAYS_KEPT))
         out_address(d, address);

@@ -54,8 +54,10 @@ void out_clock_ticks(struct decoder *d, uint64_t ticks); /* 2 and a comment: 0.0
  */
 enum memory { MEMORY_IN, MEMORY_OUT };
 bool memory_read(struct decoder *d, enum memory which, uint64_t address, void *to, size_t n);
-/* As many bytes from the address on as are known, at most n. */
+/* As many bytes from the address on as are known, at most n; of a structure only if those are shown. */
 size_t memory_read_some(struct decoder *d, enum memory which, uint64_t address, void *to, size_t n);
+/* The same for strings and other bytes that are shown as such. */
+size_t memory_read_string(struct decoder *d, enum memory which, uint64_t address, void *to, size_t n);
 /* Printers learn of the return by these, not from the call itself: it tells what strace would print only then. */
 bool call_returned(struct decoder *d);
 /* Did the call do its work?  What it stores is shown only then. */

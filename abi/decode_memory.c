@@ -84,11 +84,18 @@ size_t decode_memory(const struct decode_call *call, bool stored, uint64_t addre
     return done;
 }
 
-size_t memory_read_some(struct decoder *d, enum memory which, uint64_t address, void *to, size_t n)
+size_t memory_read_string(struct decoder *d, enum memory which, uint64_t address, void *to, size_t n)
 {
     if (which == MEMORY_OUT)
         return_begin(d);
     return decode_memory(d->call, which == MEMORY_OUT, address, to, n);
+}
+
+size_t memory_read_some(struct decoder *d, enum memory which, uint64_t address, void *to, size_t n)
+{
+    size_t known = memory_read_string(d, which, address, to, n);
+
+    return d->style->addresses ? 0 : known;
 }
 
 bool memory_read(struct decoder *d, enum memory which, uint64_t address, void *to, size_t n)

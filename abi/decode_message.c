@@ -200,7 +200,7 @@ static void print_many(struct decoder *d, enum memory which, uint64_t address, u
     uint64_t done = call_succeeded(d) ? (uint64_t)d->call->result : 0;
     struct user_msghdr first;
 
-    if (count && (!address || !memory_read(d, MEMORY_IN, address, &first, sizeof first))) {
+    if (d->style->addresses || (count && (!address || !memory_read(d, MEMORY_IN, address, &first, sizeof first)))) {
         out_address(d, address);
         return;
     }

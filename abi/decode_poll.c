@@ -188,7 +188,7 @@ void print_epoll_events(struct decoder *d, uint64_t value)
     uint64_t count = call_succeeded(d) ? (uint64_t)d->call->result : 0;
     struct epoll_event e;
 
-    if (!call_succeeded(d) || !value) {
+    if (!call_succeeded(d) || !value || (count && d->style->addresses)) {
         out_address(d, value);
         return;
     }

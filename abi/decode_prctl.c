@@ -98,7 +98,7 @@ void print_prctl_op(struct decoder *d, uint64_t value)
 static void print_task_name(struct decoder *d, uint64_t address, enum memory which)
 {
     uint8_t name[TASK_NAME_SIZE];
-    size_t known = address ? memory_read_some(d, which, address, name, sizeof name) : 0;
+    size_t known = address ? memory_read_string(d, which, address, name, sizeof name) : 0;
 
     if (known == 0) {
         out_address(d, address);

@@ -192,6 +192,10 @@ static void print_entries(struct decoder *d, uint64_t address, unsigned header)
     unsigned count = 0;
     uint16_t length;
 
+    if (d->style->addresses) {
+        out_address(d, address);
+        return;
+    }
     if (d->style->whole && call_succeeded(d) && address) {
         print_entries_whole(d, address, size, header == DIRENT64_HEADER);
         return;

@@ -196,7 +196,7 @@ static void print_byte_at(struct decoder *d, uint64_t address)
 {
     uint8_t byte;
 
-    if (memory_read(d, MEMORY_IN, address, &byte, 1))
+    if (memory_read_string(d, MEMORY_IN, address, &byte, 1) == 1)
         out_quoted(d, &byte, 1, false);
     else
         out_address(d, address);

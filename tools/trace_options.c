@@ -47,7 +47,7 @@ static const struct option long_options[] = {
 const char trace_option_usage[] =
     "Which calls (docs/trace-format.md, \"Filters\"; as in strace(1)):\n"
     "  -e QUALIFIER                  trace=FILTER, signal=SET, status=SET, trace-fds=SET, path=, fd=, pid=, comm=;\n"
-    "                                read=SET, write=SET, raw=SET, abbrev=SET; or a FILTER\n"
+    "                                read=SET, write=SET, raw=SET, abbrev=SET, verbose=SET; or a FILTER\n"
     "  -P, --trace-path PATH         calls that name this path, or a descriptor of it\n"
     "  -z, --successful-only   -Z, --failed-only\n"
     "      --trace-events LIST       what is below the calls too: exits, ept, interrupts, devices, all, none\n"
@@ -201,6 +201,8 @@ static void take_qualifier(struct trace_options *o, const char *text)
         take_set("-e raw", value, &o->raw, false);
     else if ((value = value_of(text, "abbrev a")))
         take_set("-e abbrev", value, &o->whole, true);
+    else if ((value = value_of(text, "verbose v")))
+        take_set("-e verbose", value, &o->addresses, true);
     else if (strpbrk(text, "=<>&~|("))
         o->condition = filter_and(o->condition, filter_of("-e", text));
     else

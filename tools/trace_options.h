@@ -27,7 +27,7 @@ struct trace_options {
     unsigned statuses;        /* of -z, -Z, status=; 0: all */
     struct decode_style style;
     unsigned descriptors;     /* 0: numbers, 1: -y, 2: -yy */
-    struct call_set raw, whole;
+    struct call_set raw, whole, addresses;
     struct { bool all; int *fds; size_t count; } reads, writes; /* whose bytes are dumped */
     bool stacks;              /* -k */
     const char *stack_root;   /* folder with the files that it needs; NULL: / */

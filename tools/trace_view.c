@@ -103,6 +103,8 @@ static void call_returned_here(void *context)
 const struct decode_style *trace_style(struct trace_show *s, const struct trace_call *call)
 {
     s->is_return = false;
+    if (call_set_has(&s->options->addresses, call->nr))
+        return &s->style_addresses;
     return call_set_has(&s->options->whole, call->nr) ? &s->style_whole : &s->style;
 }
 
@@ -116,6 +118,8 @@ static void styles_fill(struct trace_show *s)
     }
     s->style_whole = s->style;
     s->style_whole.whole = true;
+    s->style_addresses = s->style;
+    s->style_addresses.addresses = true;
 }
 
 static bool is_descriptor(unsigned kind)

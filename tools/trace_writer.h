@@ -33,7 +33,7 @@ struct trace_show {
     bool is_return;               /* what is printed is known since the return */
     struct trace_named_fd named[6];
     size_t named_count;
-    struct decode_style style, style_whole; /* with the functions that name descriptors, if those are shown */
+    struct decode_style style, style_whole, style_addresses; /* with the functions that name descriptors, if those are shown */
 };
 
 struct trace_writer_ops {

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Check the decoders of abi/ against strace: the same program on this machine under both, call by call.
 
-usage: decoder_compare.py NATIVE_TRACE PROGRAM [ARG...]
+usage: decoder_compare.py [--addresses] NATIVE_TRACE PROGRAM [ARG...]
+
+--addresses: without what structures hold (-e verbose=none).
 
 Processes are matched by order of creation; addresses, pids and times are masked.  Exit status: 0 equal, 1 different.
 """
@@ -37,17 +39,20 @@ def run(command, out, directory):
 
 
 def main():
-    native, program = os.path.abspath(sys.argv[1]), sys.argv[2:]
+    words = sys.argv[1:]
+    addresses = words[0] == "--addresses"
+    words = words[1:] if addresses else words
+    native, program = [os.path.abspath(words[0])] + ["--addresses"] * addresses, words[1:]
     with tempfile.TemporaryDirectory() as directory:
         ours, theirs = os.path.join(directory, "ours"), os.path.join(directory, "theirs")
         # A fresh folder of the same name for each.
         with tempfile.TemporaryDirectory() as parent:
             here = os.path.join(parent, "here")
             os.mkdir(here)
-            a = run(["strace", "-f", "-o", theirs] + program, theirs, here)
+            a = run(["strace", "-f", "-o", theirs] + ["-everbose=none"] * addresses + program, theirs, here)
             shutil.rmtree(here)
             os.mkdir(here)
-            b = run([native, ours] + program, ours, here)
+            b = run(native + [ours] + program, ours, here)
     different = 0
     for number in range(max(len(a), len(b))):
         x, y = (a[number] if number < len(a) else []), (b[number] if number < len(b) else [])

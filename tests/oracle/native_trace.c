@@ -2,7 +2,9 @@
  * Runs a program on this machine's Linux under ptrace and prints its system calls through our own decoders, so that they
  * can be compared with strace's output of the same program: the decoders' oracle, without a sandbox.
  *
- *     native_trace OUTPUT PROGRAM [ARGUMENT]...
+ *     native_trace [--addresses] OUTPUT PROGRAM [ARGUMENT]...
+ *
+ * --addresses: structures are shown by their addresses alone, as by -e verbose=none.
  *
  * A sandbox's guest kernel records what it copies from and to user memory.  Here nobody does, so every argument that
  * points to readable memory is read at entry (IN) and again at return (OUT), and so is what its first words point to.
@@ -40,6 +42,7 @@ struct traced {
 };
 
 static struct traced *tasks[TASKS];
+static struct decode_style style;
 static FILE *output;
 
 static struct traced *find_task(pid_t tid)
@@ -120,7 +123,7 @@ static void on_syscall_stop(struct traced *t)
         t->call.result = info.exit.rval;
         t->call.items = t->items;
         t->call.items_size = t->used;
-        decode_call(&t->call, line, sizeof line);
+        decode_call_as(&t->call, &style, false, line, sizeof line);
         fprintf(output, "[%d] %s\n", t->tid, line);
         t->inside = false;
     }
@@ -131,7 +134,7 @@ static void on_end(struct traced *t, int status)
     char line[DECODE_LINE_MAX];
 
     if (t->inside) {
-        decode_call(&t->call, line, sizeof line);
+        decode_call_as(&t->call, &style, false, line, sizeof line);
         fprintf(output, "[%d] %s\n", t->tid, line);
     }
     t->inside = false;
@@ -178,6 +181,11 @@ int main(int argc, char **argv)
 {
     int status;
 
+    style = decode_style_plain;
+    if (argc > 1 && strcmp(argv[1], "--addresses") == 0) {
+        style.addresses = true;
+        argc--, argv++;
+    }
     if (argc < 3 || !(output = fopen(argv[1], "we")))
         return 125;
     pid_t child = fork();
