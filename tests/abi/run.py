@@ -9,6 +9,7 @@ In sandboxes the kernel's objects and pages are counted before and after each pr
 All programs of one place run in one boot; where calls are trapped, each must be accounted for.  Exit status: 0 all equal, 1 some differ.
 """
 import argparse
+import concurrent.futures
 import difflib
 import os
 import re
@@ -90,14 +91,48 @@ def leaks(output):
 
 
 def complete(place, errors):
-    """Was every call that the hypervisor trapped dispatched by the guest kernel, and no other?  None: nothing is trapped there."""
+    """Was every call that the hypervisor trapped dispatched by the guest kernel, and no other?  (None, []): nothing is trapped there."""
     if "--no-trap" in PLACES[place] or "qemu" in PLACES[place]:
-        return None
+        return None, []
     match = re.search(r"^complete (\d+) (\d+) (\d+)$", errors, re.M)
     trapped, dispatched, answered = map(int, match.groups()) if match else (0, 0, 0)
     good = trapped > 0 and trapped == dispatched + answered
-    print(f"{'ok  ' if good else 'FAIL'} {place}: {trapped} calls trapped, {dispatched} dispatched, {answered} answered")
-    return good
+    return good, [f"{'ok  ' if good else 'FAIL'} {place}: {trapped} calls trapped, {dispatched} dispatched, {answered} answered"]
+
+
+def run_place(options, tree, place, expected):
+    """(passed, failed, lines to print) of all programs in one place."""
+    passed = failed = 0
+    said = []
+    started = time.time()
+    more = ["--verbose"] if options.verbose else []
+    if options.guest_build:
+        more += ["--guest-kernel", os.path.join(options.guest_build, "guest_kernel.elf")]
+    output, errors, status = run_sandbox(options.build, tree, place, options.names, more + ["--stats"])
+    got = split(output)
+    again = [name for name, lines in expected.items() if got.get(name, []) != lines]
+    if 0 < len(again) <= AGAIN_MAX:  # some wait by the clock, which a busy machine upsets
+        said.append(f"     {place}: once more: {', '.join(again)}")
+        expected.update(split(run_linux(tree, again)))  # it may have been Linux that was slow
+        got.update(split(run_sandbox(options.build, tree, place, again, more)[0]))
+    for name, lines in expected.items():
+        if place in NO_XSAVE and name in NEEDS_XSAVE:
+            said.append(f"     {place}: {name}: not run: this CPU has no XSAVE")
+            continue
+        different = [line for line in difflib.unified_diff(lines, got.get(name, []), "linux", place, "", "", 0, "")]
+        passed, failed = passed + (not different), failed + bool(different)
+        said.append(f"{'FAIL' if different else 'ok  '} {place}: {name}")
+        said += ["        " + line for line in (different if options.show else different[2:14])]
+    for line in leaks(output):
+        failed += 1
+        said.append(f"FAIL {place}: {line}")
+    whole, text = complete(place, errors)
+    passed, failed = passed + (whole is True), failed + (whole is False)
+    said += text
+    said.append(f"     {place}: {time.time() - started:.1f} s, status {status}")
+    if status != 0 or options.verbose:
+        said += ["     | " + line for line in errors.splitlines()[-40:]]
+    return passed, failed, said
 
 
 def main():
@@ -117,35 +152,11 @@ def main():
         if missing:
             parser.error("no such program: " + " ".join(missing))
         expected = split(run_linux(tree, options.names))
-        for place in options.on.split(","):
-            started = time.time()
-            more = ["--verbose"] if options.verbose else []
-            if options.guest_build:
-                more += ["--guest-kernel", os.path.join(options.guest_build, "guest_kernel.elf")]
-            output, errors, status = run_sandbox(options.build, tree, place, options.names, more + ["--stats"])
-            got = split(output)
-            again = [name for name, lines in expected.items() if got.get(name, []) != lines]
-            if 0 < len(again) <= AGAIN_MAX: # some wait by the clock, which a busy machine upsets
-                print(f"     {place}: once more: {', '.join(again)}")
-                expected.update(split(run_linux(tree, again)))  # it may have been Linux that was slow
-                got.update(split(run_sandbox(options.build, tree, place, again, more)[0]))
-            for name, lines in expected.items():
-                if place in NO_XSAVE and name in NEEDS_XSAVE:
-                    print(f"     {place}: {name}: not run: this CPU has no XSAVE")
-                    continue
-                different = [line for line in difflib.unified_diff(lines, got.get(name, []), "linux", place, "", "", 0, "")]
-                passed, failed = passed + (not different), failed + bool(different)
-                print(f"{'FAIL' if different else 'ok  '} {place}: {name}")
-                for line in different if options.show else different[2:14]:
-                    print(f"        {line}")
-            for line in leaks(output):
-                failed += 1
-                print(f"FAIL {place}: {line}")
-            whole = complete(place, errors)
-            passed, failed = passed + (whole is True), failed + (whole is False)
-            print(f"     {place}: {time.time() - started:.1f} s, status {status}")
-            if status != 0 or options.verbose:
-                print("\n".join("     | " + line for line in errors.splitlines()[-40:]))
+        # Two at a time: a place keeps one core busy, mostly.  What each says comes as one piece.
+        with concurrent.futures.ThreadPoolExecutor(max_workers=min(2, os.cpu_count())) as pool:
+            for good, bad, lines in pool.map(lambda place: run_place(options, tree, place, dict(expected)), options.on.split(",")):
+                passed, failed = passed + good, failed + bad
+                print("\n".join(lines), flush=True)
     print(f"tests/abi: {passed} passed, {failed} failed")
     return 1 if failed else 0
 
