@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -133,18 +134,20 @@ static void show_sleep(void)
     pthread_t thread;
 
     pthread_create(&thread, NULL, stepper, (void *)200L);
-    show_call(clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &ts, NULL));
-    show("soon", now_s(CLOCK_MONOTONIC) - start < 20);
-    pthread_join(thread, NULL);
+    int result = clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &ts, NULL);
+    bool soon = now_s(CLOCK_MONOTONIC) - start < 20;
+    pthread_join(thread, NULL); /* it prints, too */
+    printf("clock_nanosleep: %d, soon: %d\n", result, soon);
     pthread_create(&thread, NULL, stepper, (void *)-2L);
     clock_gettime(CLOCK_REALTIME, &ts);
     ts.tv_sec += 1;
     struct timespec from, to;
     clock_gettime(CLOCK_MONOTONIC, &from);
-    show_call(clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &ts, NULL));
+    result = clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &ts, NULL);
     clock_gettime(CLOCK_MONOTONIC, &to);
-    show("longer", (to.tv_sec - from.tv_sec) * 1000 + (to.tv_nsec - from.tv_nsec) / 1000000 >= 2900);
     pthread_join(thread, NULL);
+    show("clock_nanosleep", result);
+    show("longer", (to.tv_sec - from.tv_sec) * 1000 + (to.tv_nsec - from.tv_nsec) / 1000000 >= 2900);
 }
 
 /* Who waits at a futex for a real time: woken by the clock that jumps past it. */
@@ -158,8 +161,10 @@ static void show_futex(const char *what, int operation, uint32_t *word)
     pthread_create(&thread, NULL, stepper, (void *)200L);
     errno = 0;
     long result = syscall(SYS_futex, word, operation, *word, &ts, &other, FUTEX_BITSET_MATCH_ANY);
-    printf("%s: %ld errno %d, soon: %d\n", what, result, errno, now_s(CLOCK_MONOTONIC) - start < 20);
-    pthread_join(thread, NULL);
+    int error = errno;
+    bool soon = now_s(CLOCK_MONOTONIC) - start < 20;
+    pthread_join(thread, NULL); /* it prints, too */
+    printf("%s: %ld errno %d, soon: %d\n", what, result, error, soon);
 }
 
 static void *pi_owner(void *argument)
@@ -186,8 +191,12 @@ static void show_futexes(void)
     ts.tv_sec += 1;
     clock_gettime(CLOCK_MONOTONIC, &from);
     pthread_create(&thread, NULL, stepper, (void *)-2L);
-    show_call(syscall(SYS_futex_waitv, &wait, 1, 0, &ts, CLOCK_REALTIME));
+    errno = 0;
+    long result = syscall(SYS_futex_waitv, &wait, 1, 0, &ts, CLOCK_REALTIME);
+    int error = errno;
     clock_gettime(CLOCK_MONOTONIC, &to);
+    pthread_join(thread, NULL);
+    printf("futex_waitv: %ld errno %d\n", result, error);
     show("longer", (to.tv_sec - from.tv_sec) * 1000 + (to.tv_nsec - from.tv_nsec) / 1000000 >= 2900);
     pthread_join(thread, NULL);
 }
