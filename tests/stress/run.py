@@ -4,8 +4,9 @@
 usage: run.py [--build DIR] [--guest-build DIR] [--cpus N] [--seconds N] [--machine qemu|bochs] [--memory SIZE] [--linux] [NAME...]
 
 Each program checks what it does; at the end each must have said that all was well.  --guest-build takes the guest kernel
-from another build folder (one with -Ddebug_checks=true).  Those that keep CPUs busy
-or take much memory only run if they are named: sched, threads, boost (not on Linux: it has real-time threads).  --linux: on this machine's Linux instead, to test the tests.
+from another build folder (one with -Ddebug_checks=true).  Those that keep CPUs busy or take much memory only run if they are
+named: sched, threads (with --memory 2G: threads-max goes by memory, as on Linux), boost (not on Linux: it has real-time
+threads).  --linux: on this machine's Linux instead, to test the tests.
 """
 import argparse
 import os
