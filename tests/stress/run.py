@@ -16,7 +16,7 @@ import sys
 import tempfile
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-NAMES = ["files", "forks", "futex_pi", "futexes", "memory", "pipes", "signals", "sockets"]
+NAMES = ["epolls", "files", "forks", "futex_pi", "futexes", "memory", "pipes", "signals", "sockets"]
 SHELL = 'cd /stress; for n in "$@"; do (./$n $seconds; echo "$n: status $?") & done; wait'
 
 
