@@ -17,6 +17,7 @@ RB_GENERATE_INTERNAL(account_tree, account, node, compare, static __attribute__(
 
 static struct spinlock accounts_lock = SPINLOCK_INIT;
 static struct account_tree accounts = RB_INITIALIZER(&accounts);
+static uint32_t charges; /* atomic */
 
 struct account *account_get(uint32_t uid)
 {
@@ -64,4 +65,21 @@ void account_put(struct account *a)
     spin_unlock_irqrestore(&accounts_lock, flags);
     if (last)
         mem_free(a);
+}
+
+uint32_t account_charge(struct account *a)
+{
+    __atomic_fetch_add(&charges, 1, __ATOMIC_RELAXED);
+    return __atomic_add_fetch(&a->threads, 1, __ATOMIC_RELAXED);
+}
+
+void account_uncharge(struct account *a)
+{
+    __atomic_fetch_sub(&charges, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_sub(&a->threads, 1, __ATOMIC_RELAXED);
+}
+
+uint32_t account_charges(void)
+{
+    return __atomic_load_n(&charges, __ATOMIC_RELAXED);
 }

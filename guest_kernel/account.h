@@ -20,5 +20,9 @@ struct account {
 struct account *account_get(uint32_t uid) must_check; /* counted; NULL: no memory */
 struct account *account_hold(struct account *a);
 void account_put(struct account *a);
+/* One more of the user's threads, or one less; that it has ended counts, not that its memory is free.  Returns his count. */
+uint32_t account_charge(struct account *a);
+void account_uncharge(struct account *a);
+uint32_t account_charges(void); /* of all users */
 
 #endif

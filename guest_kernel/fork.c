@@ -63,17 +63,17 @@ static long request_check(const struct clone_request *r)
 
 /*
  * One more thread for the caller's user.  RLIMIT_NPROC does not bind user 0 and the privileged, threads-max does.  It is
- * counted before it is made, so that threads that fork at once cannot pass RLIMIT_NPROC together.
+ * counted before it is made, so that threads that fork at once cannot pass the limits together.
  */
 static long charge(struct account *a)
 {
-    uint32_t count = __atomic_add_fetch(&a->threads, 1, __ATOMIC_RELAXED);
+    uint32_t count = account_charge(a);
 
     thread_current()->over_limit = false;
     bool unbound = !a->uid || cred_may(CAP_SYS_RESOURCE) || cred_may(CAP_SYS_ADMIN);
-    if (!thread_limit_reached() && (unbound || count <= process_limit(RLIMIT_NPROC)))
+    if (!thread_limit_is_passed() && (unbound || count <= process_limit(RLIMIT_NPROC)))
         return 0;
-    __atomic_fetch_sub(&a->threads, 1, __ATOMIC_RELAXED);
+    account_uncharge(a);
     return -EAGAIN;
 }
 
@@ -370,7 +370,7 @@ static long clone_process(const struct clone_request *r)
     if (tid >= 0 && result < 0)
         pid_release(tid);
     if (result < 0)
-        __atomic_fetch_sub(&a->threads, 1, __ATOMIC_RELAXED);
+        account_uncharge(a);
     return result;
 }
 

@@ -290,7 +290,7 @@ static struct thread *make_first(void)
     struct account *a = account_get(0);
     if (!a)
         return NULL;
-    a->threads = 1;
+    (void)account_charge(a);
     return thread_create(t, p, a);
 }
 

@@ -27,7 +27,6 @@
 
 struct spinlock process_tree_lock = SPINLOCK_INIT;
 int threads_max;
-static uint32_t thread_total; /* atomic */
 
 static int compare_process(const struct process *a, const struct process *b)
 {
@@ -126,9 +125,9 @@ static void set_threads_max(void)
                      __ATOMIC_RELAXED);
 }
 
-bool thread_limit_reached(void)
+bool thread_limit_is_passed(void)
 {
-    return __atomic_load_n(&thread_total, __ATOMIC_RELAXED) >= (uint32_t)__atomic_load_n(&threads_max, __ATOMIC_RELAXED);
+    return account_charges() > (uint32_t)__atomic_load_n(&threads_max, __ATOMIC_RELAXED);
 }
 
 static void limits_init(struct process *p)
@@ -236,7 +235,6 @@ struct thread *thread_create(struct task *t, struct process *p, struct account *
     thread->memory_failure = PR_MCE_KILL_DEFAULT;
     thread->timer_slack_ns = thread->default_timer_slack_ns = TIMER_SLACK_NS;
     thread->account = account_hold(a);
-    __atomic_fetch_add(&thread_total, 1, __ATOMIC_RELAXED);
     signal_queue_init(&thread->pending);
     LIST_INIT(&thread->ptrace.tracees);
     t->upper = thread;
@@ -250,7 +248,6 @@ void thread_free(struct thread *t)
         t->task->upper = NULL;
         t->task->process = NULL;
     }
-    __atomic_fetch_sub(&thread_total, 1, __ATOMIC_RELAXED);
     account_put(t->account);
     process_put(t->process);
     mem_free(t);
@@ -283,7 +280,7 @@ void thread_publish(struct thread *t)
 static void uncharge(struct process *p, struct thread *t)
 {
     if (p->thread_count)
-        __atomic_fetch_sub(&t->account->threads, 1, __ATOMIC_RELAXED);
+        account_uncharge(t->account);
     else
         p->last_account = account_hold(t->account);
 }
@@ -339,7 +336,7 @@ void process_reap(struct process *p)
         TAILQ_REMOVE(&p->parent->children, p, sibling);
     p->parent = NULL;
     leave_actions(p);
-    __atomic_fetch_sub(&p->last_account->threads, 1, __ATOMIC_RELAXED);
+    account_uncharge(p->last_account);
     account_put(p->last_account);
     pid_release_locked(p->pid);
 }

@@ -148,8 +148,8 @@ struct process *process_create(struct process *parent, bool shares_actions) must
 /* Sets t->upper, t->process; `a`: its user's. */
 struct thread *thread_create(struct task *t, struct process *p, struct account *a) must_check;
 void thread_free(struct thread *t);
-/* Are there as many threads as may be (/proc/sys/kernel/threads-max)?  Asked before one is made: some more may slip in. */
-bool thread_limit_reached(void);
+/* Are there, with the one that the caller has charged, more threads than may be (/proc/sys/kernel/threads-max)? */
+bool thread_limit_is_passed(void);
 extern int threads_max; /* atomic; set as the first process is made, to what takes an eighth of memory for stacks */
 int32_t pid_allocate(void) must_check; /* or -EAGAIN.  Reserved until published or released */
 /* The number that the caller asks for (clone3's set_tid), likewise.  -EINVAL, -EPERM, -EEXIST: in use. */

@@ -68,8 +68,8 @@ static void change_account(struct account *a)
 
     t->account = a;
     spin_unlock_irqrestore(&p->signals.lock, flags);
-    __atomic_fetch_sub(&old->threads, 1, __ATOMIC_RELAXED);
-    t->over_limit = a->uid && __atomic_fetch_add(&a->threads, 1, __ATOMIC_RELAXED) > process_limit(RLIMIT_NPROC);
+    account_uncharge(old);
+    t->over_limit = account_charge(a) - 1 > process_limit(RLIMIT_NPROC) && a->uid;
     account_put(old);
 }
 

@@ -3,7 +3,10 @@
  */
 #include "guest_kernel/core/task_reaper.h"
 
+#include "guest_kernel/core/fair.h"
 #include "guest_kernel/core/task.h"
+
+#define NICE_MOST -20
 
 static struct spinlock reaper_lock = SPINLOCK_INIT;
 static TAILQ_HEAD(, task) dead_tasks = TAILQ_HEAD_INITIALIZER(dead_tasks);
@@ -47,5 +50,6 @@ void reaper_start(void)
 
     if (!t)
         panic("boot: no memory for the reaper");
+    t->weight = fair_weight(NICE_MOST); /* what is dead takes memory: it keeps up with those who make threads that soon end */
     task_start(t);
 }
