@@ -107,26 +107,28 @@ static long range_transfer(struct space *s, struct io_iter *it, uint64_t *positi
     return total;
 }
 
-static long environ_read(struct file *f, struct io_iter *it, uint64_t *position)
+static long range_read(struct file *f, struct io_iter *it, uint64_t *position, bool environment)
 {
     struct space *s = f->data;
 
     if (!s || !space_get_live(s))
         return 0;
-    long n = range_transfer(s, it, position, space_layout(s)->env_start, space_layout(s)->env_end);
+    const struct space_layout *l = space_layout(s);
+    long n = environment ? range_transfer(s, it, position, l->env_start, l->env_end)
+                         : range_transfer(s, it, position, l->auxv_start, l->auxv_end);
+
     space_put(s);
     return n;
 }
 
+static long environ_read(struct file *f, struct io_iter *it, uint64_t *position)
+{
+    return range_read(f, it, position, true);
+}
+
 static long auxv_read(struct file *f, struct io_iter *it, uint64_t *position)
 {
-    struct space *s = f->data;
-
-    if (!s || !space_get_live(s))
-        return 0;
-    long n = range_transfer(s, it, position, space_layout(s)->auxv_start, space_layout(s)->auxv_end);
-    space_put(s);
-    return n;
+    return range_read(f, it, position, false);
 }
 
 static long range_seek(struct file *f, int64_t offset, int whence)
