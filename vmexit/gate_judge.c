@@ -127,32 +127,49 @@ static long decide(struct vcpu *v, struct gate_task *t, const struct trace_rule 
     }
 }
 
-/* The current task's call that has something to be judged; a task that the table has no room for may find another's. */
-static bool call_is_judged(const struct gate_task *t)
+/*
+ * The rules that the call has something judged by, counted; NULL: there is nothing.  A guest may name one task on two of its CPUs:
+ * the other may replace them meanwhile.
+ */
+static struct gate_config *rules_hold(struct gate_vm *shared, const struct gate_call *call, uint64_t *later)
 {
-    return t && t->more && t->more->later && t->more->rules;
+    spin_lock(&shared->lock);
+    *later = call->later;
+    struct gate_config *rules = *later && call->rules ? gate_config_get(call->rules) : NULL;
+
+    spin_unlock(&shared->lock);
+    return rules;
+}
+
+static long judge_by(struct vcpu *v, struct gate_task *t, const struct gate_config *rules, uint64_t later, const struct judged *what)
+{
+    for (unsigned i = 0; i < rules->rule_count; i++) {
+        const struct trace_rule *r = rules->rule[i];
+        if ((later & BIT(i)) && rule_fits(r, t->more, what))
+            return decide(v, t, r, what);
+    }
+    return 0;
 }
 
 long gate_judge(struct vcpu *v, uint64_t text, uint64_t size, uint64_t address, uint64_t kind)
 {
     struct gate_task *t = v->exits->gate.trapped ? gate_task_current(v) : NULL;
     struct judged what;
+    uint64_t later;
+    struct gate_config *rules = t && t->more ? rules_hold(&v->vm->exits->gate, t->more, &later) : NULL;
 
-    if (!call_is_judged(t))
+    if (!rules)
         return 0;
-    if (t->more->tid != t->tid)
-        return -EPERM;
+    long result = -EFAULT;
     what.address = address;
     what.kind = kind;
     what.size = size;
-    if (size > sizeof what.bytes || guest_read_virtual(v, text, what.bytes, size))
-        return -EFAULT;
-    for (unsigned i = 0; i < t->more->rules->rule_count; i++) {
-        const struct trace_rule *r = t->more->rules->rule[i];
-        if ((t->more->later & BIT(i)) && rule_fits(r, t->more, &what))
-            return decide(v, t, r, &what);
-    }
-    return 0;
+    if (t->more->tid != t->tid) /* a task that the table has no room for may find another's */
+        result = -EPERM;
+    else if (size <= sizeof what.bytes && !guest_read_virtual(v, text, what.bytes, size))
+        result = judge_by(v, t, rules, later, &what);
+    gate_config_put(rules);
+    return result;
 }
 
 long gate_judge_answer(struct vcpu *v, bool withdrawn)

@@ -428,16 +428,22 @@ static enum exit_outcome carry_out(struct vcpu *v, struct gate_task *t, const st
  */
 static void checks_begin(struct gate *g, const struct gate_task *t, const struct trace_entry_body *body)
 {
+    struct gate_vm *shared = &g->vcpu->vm->exits->gate;
     struct gate_call *call = t->more;
 
     if (!call->later)
         return;
     call->entry = *body;
     call->tid = t->tid;
-    if (call->rules != g->config) {
-        gate_config_put(call->rules);
+    spin_lock(&shared->lock);
+    struct gate_config *old = call->rules;
+
+    if (old != g->config)
         call->rules = gate_config_get(g->config);
-    }
+    else
+        old = NULL;
+    spin_unlock(&shared->lock);
+    gate_config_put(old);
     if (g->capture)
         g->capture->wanted |= CAPTURE_WANT_CHECK;
 }

@@ -17,7 +17,7 @@ struct gate_call {
     struct trace_entry_body entry; /* of the open call, if it is CALL_KEPT or `later` is set */
     uint64_t tsc;                  /* of that entry */
     uint64_t later;                /* BIT(n): rule n of `rules` decides by what this call consumes (vmexit/gate_judge.h) */
-    struct gate_config *rules;     /* those of the last call that had such, counted; NULL: none had */
+    struct gate_config *rules;     /* those of the last call that had such, counted; NULL: none had.  gate_vm's lock */
     uint32_t tid;                  /* whose call that was */
     uint32_t generation;           /* of the configuration that `counts` are of */
     uint32_t counts[TRACE_RULES_MAX]; /* of this task's calls that fitted each rule */
