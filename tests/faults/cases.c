@@ -580,9 +580,8 @@ static int do_vectors(void)
     return 0;
 }
 
-static int do_ptrace(void)
+pid_t traced_child(void)
 {
-    int status;
     pid_t pid = fork();
 
     if (pid == 0) {
@@ -590,6 +589,14 @@ static int do_ptrace(void)
         raise(SIGSTOP);
         _exit(0);
     }
+    return pid;
+}
+
+static int do_ptrace(void)
+{
+    int status;
+    pid_t pid = traced_child();
+
     TRY(pid);
     TRY(waitpid(pid, &status, 0));
     char area[4096];

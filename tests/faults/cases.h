@@ -25,5 +25,6 @@ struct fault_case {
 extern const struct fault_case fault_cases[], fault_cases_large[]; /* end with one without a name */
 
 void remove_tree(const char *path);
+pid_t traced_child(void); /* stopped by SIGSTOP, or about to be; what fork says */
 
 #endif

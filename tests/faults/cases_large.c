@@ -264,13 +264,8 @@ static int do_registers(void)
 {
     static char area[8192];
     int status;
-    pid_t pid = fork();
+    pid_t pid = traced_child();
 
-    if (pid == 0) {
-        ptrace(PTRACE_TRACEME, 0, NULL, NULL);
-        raise(SIGSTOP);
-        _exit(0);
-    }
     TRY(pid);
     TRY(waitpid(pid, &status, 0));
     for (int i = 0; i < 2; i++) {
