@@ -26,7 +26,7 @@ def boot(options):
                "-nographic", "-nodefaults", "-no-reboot", "-kernel", options.elf, "-append", words, "-device",
                "isa-debugcon,iobase=0xe9,chardev=c", "-chardev", "file,id=c,path=/dev/stdout", "-device", "isa-debug-exit,iobase=0xf4"]
     try:
-        return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=100, check=False).stdout
+        return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=300, check=False).stdout
     except subprocess.TimeoutExpired as error:
         return error.stdout or b""
 
