@@ -16,12 +16,43 @@ void out(struct decoder *d, const char *fmt, ...)
     d->used = MIN(d->used + (size_t)MAX(n, 0), d->size - 1);
 }
 
+void out_bytes(struct decoder *d, const char *text, size_t n)
+{
+    n = MIN(n, d->size - 1 - d->used);
+    memcpy(d->buffer + d->used, text, n);
+    d->used += n;
+    d->buffer[d->used] = '\0';
+}
+
+void out_unsigned(struct decoder *d, uint64_t value)
+{
+    char digits[FORMAT_DIGITS_MAX];
+
+    out_bytes(d, digits, format_decimal(digits, value));
+}
+
+void out_signed(struct decoder *d, int64_t value)
+{
+    char digits[1 + FORMAT_DIGITS_MAX] = "-";
+    size_t sign = value < 0;
+
+    out_bytes(d, digits, sign + format_decimal(digits + sign, sign ? -(uint64_t)value : (uint64_t)value));
+}
+
+void out_hex(struct decoder *d, uint64_t value)
+{
+    char digits[2 + FORMAT_DIGITS_MAX] = "0x";
+    size_t prefix = value ? 2 : 0;
+
+    out_bytes(d, digits, prefix + format_hex(digits + prefix, value));
+}
+
 void out_address(struct decoder *d, uint64_t address)
 {
     if (address)
-        out(d, "0x%llx", (unsigned long long)address);
+        out_hex(d, address);
     else
-        out(d, "NULL");
+        out_text(d, "NULL");
 }
 
 void print_none(struct decoder *d, uint64_t value)
@@ -55,10 +86,15 @@ static void print_error(struct decoder *d, int64_t result)
         }
     }
     unsigned number = (unsigned)-result;
-    if (error_name(number))
-        out(d, "-1 %s (%s)", error_name(number), error_text(number));
-    else
+    if (error_name(number)) {
+        out_text(d, "-1 ");
+        out_text(d, error_name(number));
+        out_text(d, " (");
+        out_text(d, error_text(number));
+        out_text(d, ")");
+    } else {
         out(d, "-1 (errno %u)", number);
+    }
 }
 
 static void print_value(struct decoder *d, int64_t result)
@@ -66,7 +102,8 @@ static void print_value(struct decoder *d, int64_t result)
     switch (d->row->result) {
     case RESULT_ADDR:
     case RESULT_HEX:
-        out(d, "0x%llx", (unsigned long long)result);
+        out_bytes(d, "0x", result ? 0 : 2);
+        out_hex(d, (uint64_t)result);
         break;
     case RESULT_OCTAL:
         out(d, "%#03llo", (unsigned long long)result);
@@ -102,18 +139,18 @@ static void print_value(struct decoder *d, int64_t result)
         print_result_messages(d);
         break;
     case RESULT_SCHED_POLICY:
-        out(d, "%lld", (long long)result);
+        out_signed(d, result);
         if (result & ~7) /* with SCHED_RESET_ON_FORK, which has no name there */
             break;
-        out(d, " (");
+        out_text(d, " (");
         print_sched_policy(d, (uint64_t)result);
-        out(d, ")");
+        out_text(d, ")");
         break;
     case RESULT_FD:
         out_fd(d, (int)result);
         break;
     default:
-        out(d, "%lld", (long long)result);
+        out_signed(d, result);
     }
 }
 
@@ -122,13 +159,13 @@ static void print_result(struct decoder *d)
     int64_t result = d->call->result;
 
     if (d->row->result == RESULT_NONE || !d->call->returned)
-        out(d, "?");
+        out_text(d, "?");
     else if (result < 0 && result >= -4095)
         print_error(d, result);
     else
         print_value(d, result);
     if (d->call->answered)
-        out(d, " (DENIED)");
+        out_text(d, " (DENIED)");
 }
 
 const struct decode_style decode_style_plain = {.string_max = 32};
@@ -141,7 +178,7 @@ static void print_one_argument(struct decoder *d, bool raw)
     if (d->style->argument_names && decode_argument_name(d->call->nr, d->index, name, sizeof name))
         out(d, "%s=", name);
     if (raw)
-        out(d, "%#llx", (unsigned long long)value);
+        out_hex(d, value);
     else
         printers[d->row->kinds[d->index]](d, value);
 }
@@ -156,7 +193,7 @@ static void print_arguments(struct decoder *d, bool raw)
         size_t before = d->used;
 
         d->skipped = false;
-        out(d, first ? "" : ", ");
+        out_text(d, first ? "" : ", ");
         d->argument = d->used;
         print_one_argument(d, raw);
         if (d->skipped) {
@@ -200,21 +237,22 @@ struct decode_text decode_call_as(const struct decode_call *call, const struct d
     if (size == 0)
         return text;
     if (is_known(call)) {
-        out(&d, "%s(", d.row->name);
+        out_text(&d, d.row->name);
+        out_text(&d, "(");
         print_arguments(&d, raw);
     } else {
         print_unknown(&d);
     }
     if (!call->returned && d.is_return) { /* what follows will never be known */
         d.used = MIN(d.entered, d.used);
-        out(&d, " <unfinished ...>");
+        out_text(&d, " <unfinished ...>");
     }
     d.argument = d.used;
     call_returned(&d);
     text.entered = MIN(d.entered, d.used);
-    out(&d, ")");
+    out_text(&d, ")");
     text.arguments = d.used;
-    out(&d, " = ");
+    out_text(&d, " = ");
     print_result(&d);
     text.size = d.used;
     return text;
@@ -256,11 +294,11 @@ size_t decode_siginfo(const void *siginfo, char *buffer, size_t size)
     if (size == 0)
         return 0;
     memcpy(&number, siginfo, sizeof number);
-    out(&d, "--- ");
+    out_text(&d, "--- ");
     out_signal(&d, (uint32_t)number);
-    out(&d, " ");
+    out_text(&d, " ");
     out_siginfo(&d, siginfo);
-    out(&d, " ---");
+    out_text(&d, " ---");
     return d.used;
 }
 
@@ -276,7 +314,7 @@ size_t decode_task_exit(uint32_t wait_status, char *buffer, size_t size)
         out(&d, "+++ exited with %u +++", (wait_status >> 8) & 0xff);
         return d.used;
     }
-    out(&d, "+++ killed by ");
+    out_text(&d, "+++ killed by ");
     out_signal(&d, number);
     out(&d, "%s +++", wait_status & 0x80 ? " (core dumped)" : "");
     return d.used;

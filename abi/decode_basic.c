@@ -16,27 +16,27 @@
 
 void print_int(struct decoder *d, uint64_t value)
 {
-    out(d, "%d", (int)value);
+    out_signed(d, (int)value);
 }
 
 void print_uint(struct decoder *d, uint64_t value)
 {
-    out(d, "%u", (unsigned)value);
+    out_unsigned(d, (unsigned)value);
 }
 
 void print_long(struct decoder *d, uint64_t value)
 {
-    out(d, "%lld", (long long)value);
+    out_signed(d, value);
 }
 
 void print_ulong(struct decoder *d, uint64_t value)
 {
-    out(d, "%llu", (unsigned long long)value);
+    out_unsigned(d, value);
 }
 
 void print_hex(struct decoder *d, uint64_t value)
 {
-    out(d, "%#llx", (unsigned long long)value);
+    out_hex(d, value);
 }
 
 void print_hex32(struct decoder *d, uint64_t value)
@@ -54,23 +54,23 @@ static void out_descriptor(struct decoder *d, int fd)
     char text[DESCRIPTOR_TEXT_MAX];
 
     if (d->style->descriptor && d->style->descriptor(d->style->context, fd, text, sizeof text))
-        out(d, "%s", text);
+        out_text(d, text);
 }
 
 void out_fd(struct decoder *d, int fd)
 {
-    out(d, "%d", fd);
+    out_signed(d, fd);
     out_descriptor(d, fd);
 }
 
 void print_dirfd(struct decoder *d, uint64_t value)
 {
     if ((int)value != AT_FDCWD || d->style->names == DECODE_NUMBERS)
-        out(d, "%d", (int)value);
+        out_signed(d, (int)value);
     else if (d->style->names == DECODE_BOTH)
         out(d, "%d /* AT_FDCWD */", (int)value);
     else
-        out(d, "AT_FDCWD");
+        out_text(d, "AT_FDCWD");
     out_descriptor(d, (int)value);
 }
 
@@ -136,11 +136,11 @@ void print_fd_pair(struct decoder *d, uint64_t value)
     int32_t pair[2];
 
     if (fetch_out(d, value, pair, sizeof pair)) {
-        out(d, "[");
+        out_text(d, "[");
         out_fd(d, pair[0]);
-        out(d, ", ");
+        out_text(d, ", ");
         out_fd(d, pair[1]);
-        out(d, "]");
+        out_text(d, "]");
     }
 }
 
@@ -175,7 +175,7 @@ void out_mode(struct decoder *d, uint32_t mode)
     out(d, "%s%s%s%s%s%#03o", type, *type ? "|" : "", mode & S_ISUID ? "S_ISUID|" : "", mode & S_ISGID ? "S_ISGID|" : "",
         mode & S_ISVTX ? "S_ISVTX|" : "", mode & ~(S_IFMT | S_ISUID | S_ISGID | S_ISVTX));
     if (d->style->names == DECODE_BOTH)
-        out(d, " */");
+        out_text(d, " */");
 }
 
 void print_mknod_mode(struct decoder *d, uint64_t value)
@@ -215,7 +215,7 @@ void out_struct_rest(struct decoder *d, uint64_t address, uint64_t known, uint64
     if (n == 0)
         return;
     if (!memory_read(d, MEMORY_IN, address + known, bytes, n)) {
-        out(d, ", ???");
+        out_text(d, ", ???");
         return;
     }
     for (size_t i = 0; i < n; i++)
@@ -231,7 +231,8 @@ static bool is_octal_digit(uint8_t c)
     return c >= '0' && c <= '7';
 }
 
-static void out_character(struct decoder *d, uint8_t c, bool digit_follows)
+/* A byte that does not stand for itself. */
+static void out_escaped(struct decoder *d, uint8_t c, bool digit_follows)
 {
     static const char letters[] = "tnvfr"; /* 9 to 13 */
 
@@ -239,10 +240,23 @@ static void out_character(struct decoder *d, uint8_t c, bool digit_follows)
         out(d, "\\%c", c);
     else if (c >= '\t' && c <= '\r')
         out(d, "\\%c", letters[c - '\t']);
-    else if (c >= ' ' && c <= '~')
-        out(d, "%c", c);
     else
         out(d, digit_follows ? "\\%03o" : "\\%o", c);
+}
+
+static bool is_plain(uint8_t c)
+{
+    return c >= ' ' && c <= '~' && c != '"' && c != '\\';
+}
+
+/* The first of them that has to be escaped; n: none. */
+static size_t plain_run(const uint8_t *bytes, size_t n)
+{
+    size_t i = 0;
+
+    while (i < n && is_plain(bytes[i]))
+        i++;
+    return i;
 }
 
 /* Text, perhaps with tabs and ends of lines. */
@@ -261,18 +275,23 @@ void out_quoted(struct decoder *d, const uint8_t *bytes, size_t n, bool ends_ear
         out_hex_quoted(d, bytes, n, ends_early);
         return;
     }
-    out(d, "\"");
-    for (size_t i = 0; i < n; i++)
-        out_character(d, bytes[i], i + 1 < n && is_octal_digit(bytes[i + 1]));
-    out(d, ends_early ? "\"..." : "\"");
+    out_text(d, "\"");
+    for (size_t i = 0; i < n; i++) {
+        size_t run = plain_run(bytes + i, n - i);
+        out_bytes(d, (const char *)bytes + i, run);
+        i += run;
+        if (i < n)
+            out_escaped(d, bytes[i], i + 1 < n && is_octal_digit(bytes[i + 1]));
+    }
+    out_text(d, ends_early ? "\"..." : "\"");
 }
 
 void out_hex_quoted(struct decoder *d, const uint8_t *bytes, size_t n, bool ends_early)
 {
-    out(d, "\"");
+    out_text(d, "\"");
     for (size_t i = 0; i < n; i++)
         out(d, "\\x%02x", bytes[i]);
-    out(d, ends_early ? "\"..." : "\"");
+    out_text(d, ends_early ? "\"..." : "\"");
 }
 
 /* A NUL-terminated string of which at most `shown` bytes are printed. */
@@ -356,14 +375,14 @@ void out_iov(struct decoder *d, const struct iov_view *view)
     } segment;
 
     if (!address || count == 0 || !memory_read(d, MEMORY_IN, address, &segment, sizeof segment)) {
-        out(d, address && count == 0 ? "[]" : "");
+        out_text(d, address && count == 0 ? "[]" : "");
         if (!address || count)
             out_address(d, address);
         return;
     }
-    out(d, "[");
+    out_text(d, "[");
     for (uint64_t i = 0; i < count; i++, address += sizeof segment) {
-        out(d, i ? ", " : "");
+        out_text(d, i ? ", " : "");
         bool whole = i >= shown_max(d);
         if (whole || !memory_read(d, MEMORY_IN, address, &segment, sizeof segment)) {
             out(d, whole ? "..." : "... /* %#llx */", (unsigned long long)address);
@@ -371,14 +390,14 @@ void out_iov(struct decoder *d, const struct iov_view *view)
         }
         uint64_t n = which == MEMORY_IN ? segment.length : MIN(segment.length, left);
         left -= MIN(n, left);
-        out(d, "{iov_base=");
+        out_text(d, "{iov_base=");
         if (view->foreign || (which == MEMORY_OUT && !call_succeeded(d)))
             out_address(d, segment.base);
         else
             print_bytes(d, which, segment.base, n, false);
         out(d, ", iov_len=%llu}", (unsigned long long)segment.length);
     }
-    out(d, "]");
+    out_text(d, "]");
 }
 
 static void print_iov(struct decoder *d, uint64_t address, enum memory which, bool foreign)
@@ -410,11 +429,11 @@ void print_argv(struct decoder *d, uint64_t value)
         out_address(d, value);
         return;
     }
-    out(d, "[");
+    out_text(d, "[");
     for (unsigned i = 0; pointer; i++) {
-        out(d, i ? ", " : "");
+        out_text(d, i ? ", " : "");
         if (i >= shown_max(d)) {
-            out(d, "...");
+            out_text(d, "...");
             break;
         }
         print_text(d, MEMORY_IN, pointer, shown_max(d));
@@ -424,7 +443,7 @@ void print_argv(struct decoder *d, uint64_t value)
             break;
         }
     }
-    out(d, "]");
+    out_text(d, "]");
 }
 
 void print_envp(struct decoder *d, uint64_t value)

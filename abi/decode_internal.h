@@ -33,8 +33,18 @@ static inline unsigned shown_max(const struct decoder *d)
 
 typedef void decode_printer(struct decoder *d, uint64_t value);
 
-/* Output. */
+/* Output.  out() is for what has no function of its own: most of a trace's cost is the text of its calls. */
 void out(struct decoder *d, const char *fmt, ...) printf_like(2, 3);
+void out_bytes(struct decoder *d, const char *text, size_t n);
+void out_unsigned(struct decoder *d, uint64_t value);
+void out_signed(struct decoder *d, int64_t value);
+void out_hex(struct decoder *d, uint64_t value); /* as %#llx: 0 alone has no 0x */
+
+static inline void out_text(struct decoder *d, const char *text)
+{
+    out_bytes(d, text, __builtin_strlen(text));
+}
+
 void out_address(struct decoder *d, uint64_t address); /* NULL or 0x... */
 void out_fd(struct decoder *d, int fd);                /* and what it is, if that is asked for */
 void out_quoted(struct decoder *d, const uint8_t *bytes, size_t n, bool ends_early); /* "..." and the dots */

@@ -18,8 +18,31 @@ static const struct capture_item *next_item(const struct decode_call *call, size
     return item;
 }
 
+#define READ_MAX 4096u /* bytes of one read */
+
+/* Which of the bytes that are read are known: a bit for each. */
+static void known_set(uint64_t *known, size_t first, size_t count)
+{
+    for (size_t end = first + count; first < end; first = (first | 63) + 1) {
+        uint64_t bits = ~0ULL << first % 64;
+        if (end - first < 64 - first % 64)
+            bits &= BIT(end % 64) - 1;
+        known[first / 64] |= bits;
+    }
+}
+
+/* How many are known from the first on, of n. */
+static size_t known_count(const uint64_t *known, size_t n)
+{
+    size_t at = 0;
+
+    while (at < n && known[at / 64] == ~0ULL)
+        at += 64;
+    return at < n ? MIN(n, at + (size_t)__builtin_ctzll(~known[at / 64])) : n;
+}
+
 /* Copy the part of an item that lies in [address, address + n); mark it as known. */
-static void overlay(const struct capture_item *item, uint64_t address, uint8_t *to, uint8_t *known, size_t n)
+static void overlay(const struct capture_item *item, uint64_t address, uint8_t *to, uint64_t *known, size_t n)
 {
     uint64_t skip = address > item->address ? address - item->address : 0;
     uint64_t at = item->address > address ? item->address - address : 0;
@@ -28,7 +51,7 @@ static void overlay(const struct capture_item *item, uint64_t address, uint8_t *
         return;
     size_t count = MIN((size_t)(item->kept - skip), n - (size_t)at);
     memcpy(to + at, item->bytes + skip, count);
-    memset(known + at, 1, count);
+    known_set(known, (size_t)at, count);
 }
 
 /* Whatever is asked now is known only since the call has returned. */
@@ -51,14 +74,14 @@ bool call_returned(struct decoder *d)
 /* What the kernel wrote lies over what it read, and that over what was merely seen, which says nothing of what it wrote. */
 static size_t items_read(const struct decode_call *call, enum memory which, uint64_t address, void *to, size_t n)
 {
-    uint8_t known[4096];
+    uint64_t known[READ_MAX / 64];
     const struct capture_item *item;
-    size_t offset = 0, count = 0;
+    size_t offset = 0;
 
-    n = MIN(n, sizeof known);
-    memset(known, 0, n);
-    if (!call->items)
+    n = MIN(n, (size_t)READ_MAX);
+    if (!call->items || n == 0)
         return 0;
+    memset(known, 0, (n + 63) / 64 * sizeof known[0]);
     while (which == MEMORY_IN && (item = next_item(call, &offset))) {
         if (item->direction == CAPTURE_OBSERVED)
             overlay(item, address, to, known, n);
@@ -68,9 +91,7 @@ static size_t items_read(const struct decode_call *call, enum memory which, uint
         if (item->direction != CAPTURE_OBSERVED && (which == MEMORY_OUT || item->direction != CAPTURE_OUT))
             overlay(item, address, to, known, n);
     }
-    while (count < n && known[count])
-        count++;
-    return count;
+    return known_count(known, n);
 }
 
 size_t decode_memory(const struct decode_call *call, bool stored, uint64_t address, void *to, size_t n)

@@ -42,9 +42,9 @@ void out_name(struct decoder *d, const struct name *names, uint64_t value, const
     const char *text = name_find(names, value);
 
     if (d->style->names == DECODE_NUMBERS)
-        out(d, "%#llx", (unsigned long long)value);
+        out_hex(d, value);
     else if (text && d->style->names == DECODE_NAMES)
-        out(d, "%s", text);
+        out_text(d, text);
     else
         out(d, "%#llx /* %s */", (unsigned long long)value, text ? text : unknown);
 }
@@ -55,7 +55,8 @@ static uint64_t out_bits(struct decoder *d, const struct name *names, uint64_t v
     for (; names->text && value; names++) {
         if (!names->value || (value & names->value) != names->value)
             continue;
-        out(d, "%s%s", first, names->text);
+        out_text(d, first);
+        out_text(d, names->text);
         first = "|";
         value &= ~names->value;
     }
@@ -68,7 +69,7 @@ static void out_named_flags(struct decoder *d, const struct name *names, uint64_
     uint64_t rest = out_bits(d, names, value, "");
 
     if (value == 0)
-        out(d, "%s", names->text && names->value == 0 ? names->text : "0");
+        out_text(d, names->text && names->value == 0 ? names->text : "0");
     else if (rest == value)
         out(d, "%#llx /* %s */", (unsigned long long)rest, unknown);
     else if (rest)
@@ -82,11 +83,11 @@ void out_flags(struct decoder *d, const struct name *names, uint64_t value, cons
     for (const struct name *n = names; n->text && !has_name; n++)
         has_name = n->value && (value & n->value) == n->value;
     if (d->style->names == DECODE_NUMBERS) {
-        out(d, "%#llx", (unsigned long long)value);
+        out_hex(d, value);
     } else if (d->style->names == DECODE_BOTH && has_name) {
         out(d, "%#llx /* ", (unsigned long long)value);
         out_named_flags(d, names, value, unknown);
-        out(d, " */");
+        out_text(d, " */");
     } else {
         out_named_flags(d, names, value, unknown);
     }
@@ -106,11 +107,11 @@ void out_open_flags(struct decoder *d, uint64_t value)
         out(d, d->style->names == DECODE_BOTH ? "%#llx /* " : "%#llx", (unsigned long long)value);
     if (d->style->names == DECODE_NUMBERS)
         return;
-    out(d, "%s", name_find(access_modes, value & O_ACCMODE));
+    out_text(d, name_find(access_modes, value & O_ACCMODE));
     uint64_t rest = out_bits(d, open_flags, value & ~(uint64_t)O_ACCMODE, "|");
     if (rest)
         out(d, "|%#llx", (unsigned long long)rest);
-    out(d, d->style->names == DECODE_BOTH ? " */" : "");
+    out_text(d, d->style->names == DECODE_BOTH ? " */" : "");
 }
 
 void print_open_flags(struct decoder *d, uint64_t value)
@@ -139,7 +140,7 @@ void print_statx_flags(struct decoder *d, uint64_t value)
     out_flags(d, sync_types, value & AT_STATX_SYNC_TYPE, "AT_???");
     value = (uint32_t)value & ~AT_STATX_SYNC_TYPE;
     if (value) {
-        out(d, "|");
+        out_text(d, "|");
         print_at_flags(d, value);
     }
 }
@@ -194,7 +195,7 @@ void print_mount_flags(struct decoder *d, uint64_t value)
         value &= ~(uint64_t)MS_MGC_MSK;
         if (!value)
             return;
-        out(d, "|");
+        out_text(d, "|");
     }
     out_flags(d, names, value, "MS_???");
 }

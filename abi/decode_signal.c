@@ -65,9 +65,9 @@ void out_signal(struct decoder *d, uint64_t number)
     const char *name = number <= SIGNALS ? signal_name((unsigned)number) : NULL;
 
     if (name)
-        out(d, "%s", name);
+        out_text(d, name);
     else
-        out(d, "%lld", (long long)(int)number);
+        out_signed(d, (int)number);
 }
 
 void print_signal(struct decoder *d, uint64_t value)
@@ -79,7 +79,7 @@ void print_signal(struct decoder *d, uint64_t value)
     else if (d->style->names == DECODE_BOTH)
         out(d, "%d /* %s */", (int)value, name);
     else
-        out(d, "%d", (int)value);
+        out_signed(d, (int)value);
 }
 
 /* [INT TERM], or ~[...] if two thirds or more are in it; names without SIG. */
@@ -88,17 +88,17 @@ void out_signal_set(struct decoder *d, uint64_t set)
     const char *separator = "";
 
     if (__builtin_popcountll(set) >= SIGNALS * 2 / 3) {
-        out(d, "~");
+        out_text(d, "~");
         set = ~set;
     }
-    out(d, "[");
+    out_text(d, "[");
     for (unsigned i = 1; i <= SIGNALS; i++) {
         if (set & BIT(i - 1)) {
             out(d, "%s%s", separator, signal_name(i) + 3);
             separator = " ";
         }
     }
-    out(d, "]");
+    out_text(d, "]");
 }
 
 void print_sighow(struct decoder *d, uint64_t value)
@@ -146,7 +146,7 @@ void print_sigset_arg6(struct decoder *d, uint64_t value)
 
     if (!fetch_in(d, value, &pair, sizeof pair))
         return;
-    out(d, "{sigmask=");
+    out_text(d, "{sigmask=");
     if (pair.size != sizeof(uint64_t))
         out_address(d, pair.set);
     else
@@ -161,23 +161,23 @@ static void out_sigaction(struct decoder *d, const struct sigaction *a)
                                         NAME(SA_NOCLDWAIT), NAME_END};
     uint64_t mask;
 
-    out(d, "{sa_handler=");
+    out_text(d, "{sa_handler=");
     if (a->sa_handler == SIG_DFL)
-        out(d, "SIG_DFL");
+        out_text(d, "SIG_DFL");
     else if (a->sa_handler == SIG_IGN)
-        out(d, "SIG_IGN");
+        out_text(d, "SIG_IGN");
     else
         out_address(d, (uint64_t)(uintptr_t)a->sa_handler);
     memcpy(&mask, &a->sa_mask, sizeof mask);
-    out(d, ", sa_mask=");
+    out_text(d, ", sa_mask=");
     out_signal_set(d, mask);
-    out(d, ", sa_flags=");
+    out_text(d, ", sa_flags=");
     out_flags(d, flags, a->sa_flags, "SA_???");
     if (a->sa_flags & SA_RESTORER) {
-        out(d, ", sa_restorer=");
+        out_text(d, ", sa_restorer=");
         out_address(d, (uint64_t)(uintptr_t)a->sa_restorer);
     }
-    out(d, "}");
+    out_text(d, "}");
 }
 
 void print_sigaction_in(struct decoder *d, uint64_t value)
@@ -200,9 +200,9 @@ static void out_stack(struct decoder *d, const stack_t *s)
 {
     static const struct name flags[] = {{1, "SS_ONSTACK"}, {2, "SS_DISABLE"}, {1u << 31, "SS_AUTODISARM"}, NAME_END};
 
-    out(d, "{ss_sp=");
+    out_text(d, "{ss_sp=");
     out_address(d, (uint64_t)(uintptr_t)s->ss_sp);
-    out(d, ", ss_flags=");
+    out_text(d, ", ss_flags=");
     out_flags(d, flags, (uint32_t)s->ss_flags, "SS_???");
     out(d, ", ss_size=%llu}", (unsigned long long)s->ss_size);
 }
@@ -266,14 +266,14 @@ static void out_payload(struct decoder *d, const siginfo_t *s)
 static void out_child(struct decoder *d, const siginfo_t *s)
 {
     out_sender(d, s);
-    out(d, ", si_status=");
+    out_text(d, ", si_status=");
     if (s->si_code == CLD_EXITED)
-        out(d, "%d", s->si_status);
+        out_signed(d, s->si_status);
     else
         out_signal(d, (uint32_t)s->si_status);
-    out(d, ", si_utime=");
+    out_text(d, ", si_utime=");
     out_clock_ticks(d, (uint64_t)s->si_utime);
-    out(d, ", si_stime=");
+    out_text(d, ", si_stime=");
     out_clock_ticks(d, (uint64_t)s->si_stime);
 }
 
@@ -283,9 +283,9 @@ static void out_fault(struct decoder *d, const siginfo_t *s)
     if (s->si_signo == SIGBUS && (s->si_code == BUS_MCEERR_AR || s->si_code == BUS_MCEERR_AO)) {
         out(d, s->si_addr_lsb ? ", si_addr_lsb=%#x" : ", si_addr_lsb=0", (uint16_t)s->si_addr_lsb);
     } else if (s->si_signo == SIGSEGV && s->si_code == SEGV_BNDERR) {
-        out(d, ", si_lower=");
+        out_text(d, ", si_lower=");
         out_address(d, (uint64_t)(uintptr_t)s->si_lower);
-        out(d, ", si_upper=");
+        out_text(d, ", si_upper=");
         out_address(d, (uint64_t)(uintptr_t)s->si_upper);
     } else if (s->si_signo == SIGSEGV && s->si_code == SEGV_PKUERR) {
         out(d, ", si_pkey=%u", s->si_pkey);
@@ -311,7 +311,7 @@ static void out_siginfo_fields(struct decoder *d, const siginfo_t *s)
         out_fd(d, s->si_fd);
     } else if (s->si_signo == SIGSEGV || s->si_signo == SIGBUS || s->si_signo == SIGFPE || s->si_signo == SIGILL ||
                s->si_signo == SIGTRAP) {
-        out(d, ", si_addr=");
+        out_text(d, ", si_addr=");
         out_address(d, (uint64_t)(uintptr_t)s->si_addr);
         out_fault(d, s);
     } else {
@@ -327,11 +327,11 @@ void out_siginfo(struct decoder *d, const void *siginfo)
     siginfo_t s;
 
     memcpy(&s, siginfo, sizeof s);
-    out(d, "{");
+    out_text(d, "{");
     if (s.si_signo) {
         const char *code = code_name(s.si_signo, s.si_code);
 
-        out(d, "si_signo=");
+        out_text(d, "si_signo=");
         out_signal(d, (uint32_t)s.si_signo);
         if (code)
             out(d, ", si_code=%s", code);
@@ -346,7 +346,7 @@ void out_siginfo(struct decoder *d, const void *siginfo)
             out(d, ", si_errno=%u", (unsigned)s.si_errno);
         out_siginfo_fields(d, &s);
     }
-    out(d, "}");
+    out_text(d, "}");
 }
 
 void print_siginfo_in(struct decoder *d, uint64_t value)
@@ -383,9 +383,9 @@ void print_sigreturn(struct decoder *d)
         size_t skip = item->kept == FRAME_SIZE ? 8 : 0;
         if (item->kept == UCONTEXT_SIZE || item->kept == FRAME_SIZE) {
             memcpy(&mask, item->bytes + skip + UCONTEXT_SIZE - sizeof mask, sizeof mask);
-            out(d, "{mask=");
+            out_text(d, "{mask=");
             out_signal_set(d, mask);
-            out(d, "}");
+            out_text(d, "}");
             return;
         }
         at += MIN(ALIGN_UP(sizeof *item + item->kept, (size_t)8), left + sizeof *item);

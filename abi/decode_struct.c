@@ -31,19 +31,19 @@ void print_stat(struct decoder *d, uint64_t value)
 
     if (!fetch_out(d, value, &st, sizeof st))
         return;
-    out(d, "{");
+    out_text(d, "{");
     if (d->style->whole) {
-        out(d, "st_dev=");
+        out_text(d, "st_dev=");
         print_dev(d, st.st_dev);
         out(d, ", st_ino=%llu, ", (unsigned long long)st.st_ino);
     }
-    out(d, "st_mode=");
+    out_text(d, "st_mode=");
     out_mode(d, st.st_mode);
     if (d->style->whole)
         out(d, ", st_nlink=%llu, st_uid=%u, st_gid=%u, st_blksize=%llu, st_blocks=%llu", (unsigned long long)st.st_nlink,
             st.st_uid, st.st_gid, (unsigned long long)st.st_blksize, (unsigned long long)st.st_blocks);
     if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) {
-        out(d, ", st_rdev=");
+        out_text(d, ", st_rdev=");
         print_dev(d, st.st_rdev);
     } else {
         out(d, ", st_size=%llu", (unsigned long long)st.st_size);
@@ -53,7 +53,7 @@ void print_stat(struct decoder *d, uint64_t value)
         print_stat_time(d, "mtime", (int64_t)st.st_mtime, st.st_mtime_nsec);
         print_stat_time(d, "ctime", (int64_t)st.st_ctime, st.st_ctime_nsec);
     }
-    out(d, d->style->whole ? "}" : ", ...}");
+    out_text(d, d->style->whole ? "}" : ", ...}");
 }
 
 static void print_statx_time(struct decoder *d, bool is_there, const char *name, const struct statx_timestamp *t)
@@ -78,7 +78,7 @@ static void print_statx_rest(struct decoder *d, const struct statx *st, const st
 {
     if (st->stx_mask & STATX_BLOCKS)
         out(d, ", stx_blocks=%llu", (unsigned long long)st->stx_blocks);
-    out(d, ", stx_attributes_mask=");
+    out_text(d, ", stx_attributes_mask=");
     out_flags(d, attributes, st->stx_attributes_mask, "STATX_ATTR_???");
     print_statx_time(d, st->stx_mask & STATX_ATIME, "atime", &st->stx_atime);
     print_statx_time(d, st->stx_mask & STATX_BTIME, "btime", &st->stx_btime);
@@ -100,16 +100,16 @@ void print_statx(struct decoder *d, uint64_t value)
 
     if (!fetch_out(d, value, &st, sizeof st))
         return;
-    out(d, "{stx_mask=");
+    out_text(d, "{stx_mask=");
     print_statx_mask(d, st.stx_mask);
     if (d->style->whole)
         out(d, ", stx_blksize=%u", st.stx_blksize);
-    out(d, ", stx_attributes=");
+    out_text(d, ", stx_attributes=");
     out_flags(d, attributes, st.stx_attributes, "STATX_ATTR_???");
     if (d->style->whole)
         print_statx_owner(d, &st);
     if (st.stx_mask & (STATX_TYPE | STATX_MODE)) {
-        out(d, ", stx_mode=");
+        out_text(d, ", stx_mode=");
         out_mode(d, st.stx_mode);
     }
     if (d->style->whole && (st.stx_mask & STATX_INO))
@@ -118,7 +118,7 @@ void print_statx(struct decoder *d, uint64_t value)
         out(d, ", stx_size=%llu", (unsigned long long)st.stx_size);
     if (d->style->whole)
         print_statx_rest(d, &st, attributes);
-    out(d, d->style->whole ? "}" : ", ...}");
+    out_text(d, d->style->whole ? "}" : ", ...}");
 }
 
 void print_statfs(struct decoder *d, uint64_t value)
@@ -134,7 +134,7 @@ void print_statfs(struct decoder *d, uint64_t value)
 
     if (!fetch_out(d, value, &s, sizeof s))
         return;
-    out(d, "{f_type=");
+    out_text(d, "{f_type=");
     out_name(d, types, (uint64_t)s.f_type, "???_MAGIC");
     out(d, ", f_bsize=%llu, f_blocks=%llu, f_bfree=%llu, f_bavail=%llu, f_files=%llu, f_ffree=%llu",
         (unsigned long long)s.f_bsize, (unsigned long long)s.f_blocks, (unsigned long long)s.f_bfree,
@@ -142,10 +142,10 @@ void print_statfs(struct decoder *d, uint64_t value)
     out(d, ", f_fsid={val=[%#x, %#x]}, f_namelen=%llu, f_frsize=%llu", s.f_fsid.val[0], s.f_fsid.val[1],
         (unsigned long long)s.f_namelen, (unsigned long long)s.f_frsize);
     if (s.f_flags & 0x20) {
-        out(d, ", f_flags=");
+        out_text(d, ", f_flags=");
         out_flags(d, flags, (uint64_t)s.f_flags, "ST_???");
     }
-    out(d, "}");
+    out_text(d, "}");
 }
 
 /* Entries with their names, as far as they were kept. */
@@ -160,29 +160,29 @@ static void print_entries_whole(struct decoder *d, uint64_t address, uint64_t si
         uint16_t length;
     } e;
 
-    out(d, "[");
+    out_text(d, "[");
     for (uint64_t at = 0; at < size; at += e.length) {
         size_t known = memory_read_some(d, MEMORY_OUT, address + at, entry, MIN((size_t)(size - at), sizeof entry));
         memcpy(&e, entry, sizeof e.inode + sizeof e.offset + sizeof e.length);
-        out(d, at ? ", " : "");
+        out_text(d, at ? ", " : "");
         if (known < header || e.length < header || e.length > known) {
-            out(d, "...");
+            out_text(d, "...");
             break;
         }
         out(d, "{d_ino=%llu, d_off=%lld, d_reclen=%u", (unsigned long long)e.inode, (long long)e.offset, e.length);
         if (is_64) {
-            out(d, ", d_type=");
+            out_text(d, ", d_type=");
             out_name(d, types, entry[header - 1], "DT_???");
         }
-        out(d, ", d_name=");
+        out_text(d, ", d_name=");
         out_quoted(d, entry + header, strnlen((char *)entry + header, e.length - header), false);
         if (!is_64) {
-            out(d, ", d_type=");
+            out_text(d, ", d_type=");
             out_name(d, types, entry[e.length - 1], "DT_???");
         }
-        out(d, "}");
+        out_text(d, "}");
     }
-    out(d, "]");
+    out_text(d, "]");
 }
 
 /* Directory entries are counted, as strace does by default. */
@@ -226,23 +226,23 @@ void print_utsname(struct decoder *d, uint64_t value)
 
     if (!fetch_out(d, value, &u, sizeof u))
         return;
-    out(d, "{sysname=");
+    out_text(d, "{sysname=");
     out_quoted(d, (uint8_t *)u.sysname, strnlen(u.sysname, sizeof u.sysname), false);
-    out(d, ", nodename=");
+    out_text(d, ", nodename=");
     out_quoted(d, (uint8_t *)u.nodename, strnlen(u.nodename, sizeof u.nodename), false);
     if (!d->style->whole) {
-        out(d, ", ...}");
+        out_text(d, ", ...}");
         return;
     }
-    out(d, ", release=");
+    out_text(d, ", release=");
     out_quoted(d, (uint8_t *)u.release, strnlen(u.release, sizeof u.release), false);
-    out(d, ", version=");
+    out_text(d, ", version=");
     out_quoted(d, (uint8_t *)u.version, strnlen(u.version, sizeof u.version), false);
-    out(d, ", machine=");
+    out_text(d, ", machine=");
     out_quoted(d, (uint8_t *)u.machine, strnlen(u.machine, sizeof u.machine), false);
-    out(d, ", domainname=");
+    out_text(d, ", domainname=");
     out_quoted(d, (uint8_t *)u.domainname, strnlen(u.domainname, sizeof u.domainname), false);
-    out(d, "}");
+    out_text(d, "}");
 }
 
 void print_sysinfo(struct decoder *d, uint64_t value)
@@ -274,7 +274,7 @@ void print_rusage(struct decoder *d, uint64_t value)
     out(d, "{ru_utime={tv_sec=%lld, tv_usec=%llu}, ru_stime={tv_sec=%lld, tv_usec=%llu}, ", (long long)r.ru_utime.tv_sec,
         (unsigned long long)r.ru_utime.tv_usec, (long long)r.ru_stime.tv_sec, (unsigned long long)r.ru_stime.tv_usec);
     if (!d->style->whole) {
-        out(d, "...}");
+        out_text(d, "...}");
         return;
     }
     out(d, "ru_maxrss=%llu, ru_ixrss=%llu, ru_idrss=%llu, ru_isrss=%llu, ru_minflt=%llu, ru_majflt=%llu, ru_nswap=%llu, ",
@@ -290,20 +290,20 @@ void print_rusage(struct decoder *d, uint64_t value)
 static void print_limit(struct decoder *d, uint64_t value)
 {
     if (value == UINT64_MAX)
-        out(d, "RLIM64_INFINITY");
+        out_text(d, "RLIM64_INFINITY");
     else if (value > 1024 && value % 1024 == 0)
         out(d, "%llu*1024", (unsigned long long)value / 1024);
     else
-        out(d, "%llu", (unsigned long long)value);
+        out_unsigned(d, value);
 }
 
 static void print_rlimit(struct decoder *d, const struct rlimit64 *r)
 {
-    out(d, "{rlim_cur=");
+    out_text(d, "{rlim_cur=");
     print_limit(d, r->rlim_cur);
-    out(d, ", rlim_max=");
+    out_text(d, ", rlim_max=");
     print_limit(d, r->rlim_max);
-    out(d, "}");
+    out_text(d, "}");
 }
 
 void print_rlimit_in(struct decoder *d, uint64_t value)
@@ -330,16 +330,16 @@ static void print_groups(struct decoder *d, enum memory which, uint64_t address,
         out_address(d, address);
         return;
     }
-    out(d, "[");
+    out_text(d, "[");
     for (uint64_t i = 0; i < count; i++) {
-        out(d, i ? ", " : "");
+        out_text(d, i ? ", " : "");
         if (i >= shown_max(d) || !memory_read(d, which, address + i * sizeof id, &id, sizeof id)) {
-            out(d, "...");
+            out_text(d, "...");
             break;
         }
-        out(d, "%u", id);
+        out_unsigned(d, id);
     }
-    out(d, "]");
+    out_text(d, "]");
 }
 
 void print_groups_in(struct decoder *d, uint64_t value)
@@ -350,7 +350,7 @@ void print_groups_in(struct decoder *d, uint64_t value)
 void print_groups_out(struct decoder *d, uint64_t value)
 {
     if (call_succeeded(d) && value && d->call->result == 0)
-        out(d, "[]");
+        out_text(d, "[]");
     else if (call_succeeded(d) && d->call->args[0] != 0)
         print_groups(d, MEMORY_OUT, value, (uint64_t)d->call->result);
     else
@@ -383,14 +383,14 @@ static void print_cpus(struct decoder *d, enum memory which, uint64_t address, u
         out_address(d, address);
         return;
     }
-    out(d, "[");
+    out_text(d, "[");
     for (size_t i = 0; i < n * 8; i++) {
         if (bytes[i / 8] & (1u << (i % 8))) {
             out(d, "%s%zu", separator, i);
             separator = " ";
         }
     }
-    out(d, "]");
+    out_text(d, "]");
 }
 
 void print_cpuset_in(struct decoder *d, uint64_t value)

@@ -38,11 +38,11 @@ static void seconds_out(struct decoder *d, uint64_t address, const char *fractio
 
 static void print_interval(struct decoder *d, const struct seconds s[2], const char *fraction)
 {
-    out(d, "{it_interval=");
+    out_text(d, "{it_interval=");
     print_seconds(d, &s[0], fraction);
-    out(d, ", it_value=");
+    out_text(d, ", it_value=");
     print_seconds(d, &s[1], fraction);
-    out(d, "}");
+    out_text(d, "}");
 }
 
 static void interval_in(struct decoder *d, uint64_t address, const char *fraction)
@@ -133,7 +133,7 @@ static void print_date(struct decoder *d, const struct seconds *s, unsigned digi
         (long long)(second / 3600), (long long)(second / 60 % 60), (long long)(second % 60));
     if (s->fraction)
         out(d, ".%0*lld", (int)digits, (long long)s->fraction);
-    out(d, "+0000 */");
+    out_text(d, "+0000 */");
 }
 
 void out_date(struct decoder *d, int64_t seconds, int64_t nanoseconds)
@@ -148,10 +148,10 @@ void print_timespec_pair(struct decoder *d, uint64_t value)
     if (!fetch_in(d, value, s, sizeof s))
         return;
     for (unsigned i = 0; i < 2; i++) {
-        out(d, i ? ", " : "[");
+        out_text(d, i ? ", " : "[");
         const char *word = s[i].fraction == UTIME_NOW ? "UTIME_NOW" : s[i].fraction == UTIME_OMIT ? "UTIME_OMIT" : NULL;
         if (word && d->style->names == DECODE_NAMES) {
-            out(d, "%s", word);
+            out_text(d, word);
         } else if (word) {
             print_seconds(d, &s[i], "tv_nsec");
             if (d->style->names == DECODE_BOTH)
@@ -161,7 +161,7 @@ void print_timespec_pair(struct decoder *d, uint64_t value)
             print_date(d, &s[i], 9);
         }
     }
-    out(d, "]");
+    out_text(d, "]");
 }
 
 void print_timeval_pair(struct decoder *d, uint64_t value)
@@ -170,13 +170,13 @@ void print_timeval_pair(struct decoder *d, uint64_t value)
 
     if (!fetch_in(d, value, s, sizeof s))
         return;
-    out(d, "[");
+    out_text(d, "[");
     print_seconds(d, &s[0], "tv_usec");
     print_date(d, &s[0], 6);
-    out(d, ", ");
+    out_text(d, ", ");
     print_seconds(d, &s[1], "tv_usec");
     print_date(d, &s[1], 6);
-    out(d, "]");
+    out_text(d, "]");
 }
 
 void print_utimbuf(struct decoder *d, uint64_t value)
@@ -189,7 +189,7 @@ void print_utimbuf(struct decoder *d, uint64_t value)
     print_date(d, &(struct seconds){.seconds = u.actime}, 9);
     out(d, ", modtime=%lld", (long long)u.modtime);
     print_date(d, &(struct seconds){.seconds = u.modtime}, 9);
-    out(d, "}");
+    out_text(d, "}");
 }
 
 void print_timezone(struct decoder *d, uint64_t value)
@@ -211,7 +211,7 @@ void print_timezone_in(struct decoder *d, uint64_t value)
 /* User space's clock ticks are hundredths of a second. */
 void out_clock_ticks(struct decoder *d, uint64_t ticks)
 {
-    out(d, "%llu", (unsigned long long)ticks);
+    out_unsigned(d, ticks);
     if (ticks && d->style->names != DECODE_NUMBERS)
         out(d, " /* %llu.%02llu s */", (unsigned long long)ticks / 100, (unsigned long long)ticks % 100);
 }
@@ -222,15 +222,15 @@ void print_tms(struct decoder *d, uint64_t value)
 
     if (!fetch_out(d, value, &t, sizeof t))
         return;
-    out(d, "{tms_utime=");
+    out_text(d, "{tms_utime=");
     out_clock_ticks(d, (uint64_t)t.tms_utime);
-    out(d, ", tms_stime=");
+    out_text(d, ", tms_stime=");
     out_clock_ticks(d, (uint64_t)t.tms_stime);
-    out(d, ", tms_cutime=");
+    out_text(d, ", tms_cutime=");
     out_clock_ticks(d, (uint64_t)t.tms_cutime);
-    out(d, ", tms_cstime=");
+    out_text(d, ", tms_cstime=");
     out_clock_ticks(d, (uint64_t)t.tms_cstime);
-    out(d, "}");
+    out_text(d, "}");
 }
 
 /* Some modes are several bits, and named before their parts. */
@@ -276,7 +276,7 @@ void print_timex(struct decoder *d, uint64_t value)
 
     if (!fetch_out(d, value, &x, sizeof x))
         return;
-    out(d, "{modes=");
+    out_text(d, "{modes=");
     print_timex_modes(d, x.modes);
     out(d, ", offset=%lld, freq=%lld, maxerror=%lld, esterror=%lld, status=", x.offset, x.freq, x.maxerror, x.esterror);
     print_timex_status(d, (unsigned)x.status);
@@ -293,7 +293,7 @@ void print_result_timex(struct decoder *d)
                                         NAME(TIME_WAIT), NAME(TIME_ERROR), NAME_END};
     const char *name = name_find(names, (uint64_t)d->call->result);
 
-    out(d, "%lld", (long long)d->call->result);
+    out_signed(d, d->call->result);
     if (name)
         out(d, " (%s)", name);
 }

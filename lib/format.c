@@ -1,5 +1,5 @@
 /*
- * See lib/format.h.  One pass over the format; every byte goes through put(), which counts and bounds.
+ * See lib/format.h.  One pass over the format; all text goes through put_bytes(), which counts and bounds.
  */
 #include "lib/format.h"
 
@@ -17,17 +17,17 @@ struct spec {
     int precision; /* -1: none given */
 };
 
-static void put(struct out *o, char c)
+static void put_bytes(struct out *o, const char *text, size_t n)
 {
     if (o->length + 1 < o->size)
-        o->buf[o->length] = c;
-    o->length++;
+        memcpy(o->buf + o->length, text, MIN(n, o->size - 1 - o->length));
+    o->length += n;
 }
 
 static void put_repeated(struct out *o, char c, int n)
 {
     while (n-- > 0)
-        put(o, c);
+        put_bytes(o, &c, 1);
 }
 
 static void put_padded(struct out *o, const struct spec *s, const char *text, size_t n)
@@ -36,28 +36,57 @@ static void put_padded(struct out *o, const struct spec *s, const char *text, si
 
     if (!s->left)
         put_repeated(o, ' ', pad);
-    for (size_t i = 0; i < n; i++)
-        put(o, text[i]);
+    put_bytes(o, text, n);
     if (s->left)
         put_repeated(o, ' ', pad);
 }
 
-/* Digits of value, most significant first; returns how many were written to end[-n..-1]. */
-static int number_digits(char *end, unsigned long long value, unsigned base, bool upper)
+/* Digits of value, most significant first, none of 0; returns how many were written to end[-n..-1]. */
+static unsigned decimal_digits(char *end, uint64_t value)
 {
-    const char *set = upper ? "0123456789ABCDEF" : "0123456789abcdef";
-    int n = 0;
+    unsigned n = 0;
 
-    for (; value; value /= base)
-        end[-++n] = set[value % base];
+    for (; value; value /= 10)
+        end[-(int)++n] = (char)('0' + value % 10);
     return n;
 }
 
-static void put_number(struct out *o, const struct spec *s, unsigned long long value, unsigned base, bool upper,
-                       const char *prefix)
+static unsigned power_digits(char *end, uint64_t value, unsigned shift, bool upper)
+{
+    const char *set = upper ? "0123456789ABCDEF" : "0123456789abcdef";
+    unsigned n = 0;
+
+    for (; value; value >>= shift)
+        end[-(int)++n] = set[value & (BIT(shift) - 1)];
+    return n;
+}
+
+size_t format_decimal(char *to, uint64_t value)
+{
+    char digits[FORMAT_DIGITS_MAX];
+    unsigned n = decimal_digits(digits + sizeof digits, value);
+
+    if (n == 0)
+        digits[sizeof digits - ++n] = '0';
+    for (unsigned i = 0; i < n; i++)
+        to[i] = digits[sizeof digits - n + i];
+    return n;
+}
+
+size_t format_hex(char *to, uint64_t value)
+{
+    size_t n = value ? (67 - (size_t)__builtin_clzll(value)) / 4 : 1;
+
+    for (size_t i = n; i-- > 0; value >>= 4)
+        to[i] = "0123456789abcdef"[value & 15];
+    return n;
+}
+
+static void put_number(struct out *o, const struct spec *s, uint64_t value, unsigned base, bool upper, const char *prefix)
 {
     char digits[24];
-    int n = number_digits(digits + sizeof digits, value, base, upper);
+    int n = (int)(base == 10 ? decimal_digits(digits + sizeof digits, value)
+                             : power_digits(digits + sizeof digits, value, base == 16 ? 4 : 3, upper));
     int zeros = (s->precision < 0 ? 1 : s->precision) - n;
     int prefix_len = (int)strlen(prefix);
 
@@ -70,11 +99,9 @@ static void put_number(struct out *o, const struct spec *s, unsigned long long v
     int pad = s->width - n - zeros - prefix_len;
     if (!s->left)
         put_repeated(o, ' ', pad);
-    while (*prefix)
-        put(o, *prefix++);
+    put_bytes(o, prefix, (size_t)prefix_len);
     put_repeated(o, '0', zeros);
-    for (int i = n; i > 0; i--)
-        put(o, digits[sizeof digits - (size_t)i]);
+    put_bytes(o, digits + sizeof digits - n, (size_t)n);
     if (s->left)
         put_repeated(o, ' ', pad);
 }
@@ -160,10 +187,12 @@ int format_va(char *buf, size_t size, const char *fmt, va_list ap)
     struct out o = {buf, size, 0};
 
     for (const char *f = fmt; *f; f++) {
-        if (*f != '%') {
-            put(&o, *f);
-            continue;
-        }
+        const char *plain = f;
+        while (*f && *f != '%')
+            f++;
+        put_bytes(&o, plain, (size_t)(f - plain));
+        if (!*f)
+            break;
         struct spec s = {.precision = -1};
         int bytes;
         f = parse_flags(f + 1, &s);
@@ -195,9 +224,8 @@ int format_va(char *buf, size_t size, const char *fmt, va_list ap)
             break;
         }
         case 's': put_string(&o, &s, va_arg(ap, const char *)); break;
-        case '%': put(&o, '%'); break;
         case '\0': f--; break;
-        default: put(&o, *f); break;
+        default: put_bytes(&o, f, 1); break; /* '%' among them */
         }
     }
     if (size)

@@ -14,4 +14,9 @@
 int format_va(char *buf, size_t size, const char *fmt, va_list ap) printf_like(3, 0);
 int format(char *buf, size_t size, const char *fmt, ...) printf_like(3, 4);
 
+#define FORMAT_DIGITS_MAX 20u
+/* A number alone, quickly and without a NUL: as %llu and %llx.  At most FORMAT_DIGITS_MAX bytes; returns how many. */
+size_t format_decimal(char *to, uint64_t value);
+size_t format_hex(char *to, uint64_t value);
+
 #endif
