@@ -47,6 +47,19 @@ void out_hex(struct decoder *d, uint64_t value)
     out_bytes(d, digits, prefix + format_hex(digits + prefix, value));
 }
 
+void out_octal(struct decoder *d, uint32_t value)
+{
+    char digits[12];
+    size_t at = sizeof digits;
+
+    for (; value; value >>= 3)
+        digits[--at] = (char)('0' + (value & 7));
+    digits[--at] = '0';
+    while (sizeof digits - at < 3)
+        digits[--at] = '0';
+    out_bytes(d, digits + at, sizeof digits - at);
+}
+
 void out_address(struct decoder *d, uint64_t address)
 {
     if (address)
@@ -185,11 +198,12 @@ static void print_one_argument(struct decoder *d, bool raw)
 
 static void print_arguments(struct decoder *d, bool raw)
 {
+    unsigned arity = syscall_row_arity(d->row);
     bool first = true;
 
     if (d->row->result == RESULT_SIGRETURN && !raw)
         print_sigreturn(d);
-    for (d->index = 0; d->index < syscall_row_arity(d->row); d->index++) {
+    for (d->index = 0; d->index < arity; d->index++) {
         size_t before = d->used;
 
         d->skipped = false;

@@ -146,7 +146,7 @@ void print_fd_pair(struct decoder *d, uint64_t value)
 
 void print_mode(struct decoder *d, uint64_t value)
 {
-    out(d, "%#03o", (unsigned)value & 0xffff);
+    out_octal(d, (uint32_t)value & 0xffff);
 }
 
 /* open's mode is there only if the flags before it make a file. */
@@ -167,13 +167,19 @@ void out_mode(struct decoder *d, uint32_t mode)
     const char *type = mode & S_IFMT ? name_find(types, mode & S_IFMT) : "";
 
     if (!type || d->style->names == DECODE_NUMBERS) {
-        out(d, "%#03o", mode);
+        out_octal(d, mode);
         return;
     }
     if (d->style->names == DECODE_BOTH)
         out(d, "%#03o /* ", mode);
-    out(d, "%s%s%s%s%s%#03o", type, *type ? "|" : "", mode & S_ISUID ? "S_ISUID|" : "", mode & S_ISGID ? "S_ISGID|" : "",
-        mode & S_ISVTX ? "S_ISVTX|" : "", mode & ~(S_IFMT | S_ISUID | S_ISGID | S_ISVTX));
+    out_text(d, type);
+    out_text(d, *type ? "|" : "");
+    if (mode & (S_ISUID | S_ISGID | S_ISVTX)) {
+        out_text(d, mode & S_ISUID ? "S_ISUID|" : "");
+        out_text(d, mode & S_ISGID ? "S_ISGID|" : "");
+        out_text(d, mode & S_ISVTX ? "S_ISVTX|" : "");
+    }
+    out_octal(d, mode & ~(uint32_t)(S_IFMT | S_ISUID | S_ISGID | S_ISVTX));
     if (d->style->names == DECODE_BOTH)
         out_text(d, " */");
 }
@@ -246,7 +252,7 @@ static void out_escaped(struct decoder *d, uint8_t c, bool digit_follows)
 
 static bool is_plain(uint8_t c)
 {
-    return c >= ' ' && c <= '~' && c != '"' && c != '\\';
+    return (uint8_t)(c - ' ') <= '~' - ' ' && c != '"' && c != '\\';
 }
 
 /* The first of them that has to be escaped; n: none. */

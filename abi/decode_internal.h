@@ -38,7 +38,8 @@ void out(struct decoder *d, const char *fmt, ...) printf_like(2, 3);
 void out_bytes(struct decoder *d, const char *text, size_t n);
 void out_unsigned(struct decoder *d, uint64_t value);
 void out_signed(struct decoder *d, int64_t value);
-void out_hex(struct decoder *d, uint64_t value); /* as %#llx: 0 alone has no 0x */
+void out_hex(struct decoder *d, uint64_t value);   /* as %#llx: 0 alone has no 0x */
+void out_octal(struct decoder *d, uint32_t value); /* as %#03o: 0644, 000 */
 
 static inline void out_text(struct decoder *d, const char *text)
 {

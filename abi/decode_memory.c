@@ -71,27 +71,46 @@ bool call_returned(struct decoder *d)
     return d->call->returned;
 }
 
+/* What is being read: n bytes from an address on, as far as they are known. */
+struct reading {
+    uint64_t address;
+    uint8_t *to;
+    size_t n;
+    uint64_t known[READ_MAX / 64];
+};
+
+/* Lays over it the items that were merely seen, or the others.  Returns whether there were any that were merely seen. */
+static bool items_lay(const struct decode_call *call, enum memory which, bool observed, struct reading *r)
+{
+    const struct capture_item *item;
+    size_t offset = 0;
+    bool any = false;
+
+    while ((item = next_item(call, &offset))) {
+        bool is_observed = item->direction == CAPTURE_OBSERVED;
+        any |= is_observed;
+        if (is_observed == observed && (which == MEMORY_OUT || item->direction != CAPTURE_OUT))
+            overlay(item, r->address, r->to, r->known, r->n);
+    }
+    return any;
+}
+
 /* What the kernel wrote lies over what it read, and that over what was merely seen, which says nothing of what it wrote. */
 static size_t items_read(const struct decode_call *call, enum memory which, uint64_t address, void *to, size_t n)
 {
-    uint64_t known[READ_MAX / 64];
-    const struct capture_item *item;
-    size_t offset = 0;
+    struct reading r;
 
-    n = MIN(n, (size_t)READ_MAX);
     if (!call->items || n == 0)
         return 0;
-    memset(known, 0, (n + 63) / 64 * sizeof known[0]);
-    while (which == MEMORY_IN && (item = next_item(call, &offset))) {
-        if (item->direction == CAPTURE_OBSERVED)
-            overlay(item, address, to, known, n);
+    r.address = address;
+    r.to = to;
+    r.n = MIN(n, (size_t)READ_MAX);
+    memset(r.known, 0, (r.n + 63) / 64 * sizeof r.known[0]);
+    if (items_lay(call, which, false, &r) && which == MEMORY_IN) {
+        items_lay(call, which, true, &r);
+        items_lay(call, which, false, &r);
     }
-    offset = 0;
-    while ((item = next_item(call, &offset))) {
-        if (item->direction != CAPTURE_OBSERVED && (which == MEMORY_OUT || item->direction != CAPTURE_OUT))
-            overlay(item, address, to, known, n);
-    }
-    return known_count(known, n);
+    return known_count(r.known, r.n);
 }
 
 size_t decode_memory(const struct decode_call *call, bool stored, uint64_t address, void *to, size_t n)
@@ -101,7 +120,7 @@ size_t decode_memory(const struct decode_call *call, bool stored, uint64_t addre
     do {
         piece = items_read(call, stored ? MEMORY_OUT : MEMORY_IN, address + done, (uint8_t *)to + done, n - done);
         done += piece;
-    } while (piece > 0 && done < n);
+    } while (piece == READ_MAX && done < n);
     return done;
 }
 

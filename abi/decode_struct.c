@@ -46,7 +46,8 @@ void print_stat(struct decoder *d, uint64_t value)
         out_text(d, ", st_rdev=");
         print_dev(d, st.st_rdev);
     } else {
-        out(d, ", st_size=%llu", (unsigned long long)st.st_size);
+        out_text(d, ", st_size=");
+        out_unsigned(d, (uint64_t)st.st_size);
     }
     if (d->style->whole) {
         print_stat_time(d, "atime", (int64_t)st.st_atime, st.st_atime_nsec);
@@ -185,12 +186,33 @@ static void print_entries_whole(struct decoder *d, uint64_t address, uint64_t si
     out_text(d, "]");
 }
 
+/* How many entries lie in `size` bytes; -1: not all of them are known. */
+static int entries_count(struct decoder *d, uint64_t address, uint64_t size, unsigned header)
+{
+    uint8_t bytes[DECODE_STRING_LIMIT];
+    uint64_t first = 0, known = 0; /* of `bytes` */
+    int count = 0;
+    uint16_t length;
+
+    for (uint64_t at = 0; at < size; at += length, count++) {
+        if (at + DIRENT_RECLEN + sizeof length > first + known) {
+            first = at;
+            known = memory_read_some(d, MEMORY_OUT, address + at, bytes, (size_t)MIN(size - at, (uint64_t)sizeof bytes));
+        }
+        if (known < at - first + DIRENT_RECLEN + sizeof length)
+            return -1;
+        memcpy(&length, bytes + at - first + DIRENT_RECLEN, sizeof length);
+        if (length < header)
+            return -1;
+    }
+    return count;
+}
+
 /* Directory entries are counted, as strace does by default. */
 static void print_entries(struct decoder *d, uint64_t address, unsigned header)
 {
     uint64_t size = call_succeeded(d) ? (uint64_t)d->call->result : 0;
-    unsigned count = 0;
-    uint16_t length;
+    int count;
 
     if (d->style->addresses) {
         out_address(d, address);
@@ -203,11 +225,9 @@ static void print_entries(struct decoder *d, uint64_t address, unsigned header)
     out_address(d, address);
     if (!call_succeeded(d) || !address)
         return;
-    for (uint64_t at = 0; at < size; at += length, count++) {
-        if (!memory_read(d, MEMORY_OUT, address + at + DIRENT_RECLEN, &length, sizeof length) || length < header)
-            return;
-    }
-    out(d, " /* %u entries */", count);
+    count = entries_count(d, address, size, header);
+    if (count >= 0)
+        out(d, " /* %d entries */", count);
 }
 
 void print_dents(struct decoder *d, uint64_t value)

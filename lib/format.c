@@ -63,13 +63,12 @@ static unsigned power_digits(char *end, uint64_t value, unsigned shift, bool upp
 
 size_t format_decimal(char *to, uint64_t value)
 {
-    char digits[FORMAT_DIGITS_MAX];
-    unsigned n = decimal_digits(digits + sizeof digits, value);
+    size_t n = 1;
 
-    if (n == 0)
-        digits[sizeof digits - ++n] = '0';
-    for (unsigned i = 0; i < n; i++)
-        to[i] = digits[sizeof digits - n + i];
+    for (uint64_t limit = 10; value >= limit && n < FORMAT_DIGITS_MAX; limit *= 10)
+        n++;
+    for (size_t i = n; i-- > 0; value /= 10)
+        to[i] = (char)('0' + value % 10);
     return n;
 }
 

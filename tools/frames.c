@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#define ROOM (4u * CHANNEL_FRAME_MAX)
+
 /* Offset of the first byte at which a header may start: the magic, or its beginning at the end of the data. */
 static size_t find_magic(const uint8_t *data, size_t n)
 {
@@ -26,20 +28,30 @@ static bool header_is_sane(const struct channel_frame *h)
     return h->type >= CHANNEL_HELLO && h->type < CHANNEL_TYPE_COUNT && h->length <= CHANNEL_FRAME_MAX;
 }
 
-void frame_reader_feed(struct frame_reader *r, const void *data, size_t n)
+/* A frame that is not whole yet moves only if there is no room behind it. */
+uint8_t *frame_reader_room(struct frame_reader *r, size_t n)
 {
-    size_t done = 0;
+    if (r->done == r->pending.size || r->pending.capacity - r->pending.size < n) {
+        bytes_consume(&r->pending, r->done);
+        r->done = 0;
+    }
+    if (r->pending.capacity < ROOM)
+        bytes_reserve(&r->pending, ROOM);
+    return bytes_reserve(&r->pending, n);
+}
 
-    bytes_append(&r->pending, data, n);
-    while (done < r->pending.size) {
-        const uint8_t *at = r->pending.data + done;
-        size_t left = r->pending.size - done;
+void frame_reader_take(struct frame_reader *r, size_t n)
+{
+    r->pending.size += n;
+    while (r->done < r->pending.size) {
+        const uint8_t *at = r->pending.data + r->done;
+        size_t left = r->pending.size - r->done;
         size_t skip = find_magic(at, left);
         struct channel_frame header;
 
         if (skip > 0) {
             r->sink.noise(r->sink.context, at, skip);
-            done += skip;
+            r->done += skip;
             continue;
         }
         if (left < sizeof header)
@@ -47,15 +59,14 @@ void frame_reader_feed(struct frame_reader *r, const void *data, size_t n)
         memcpy(&header, at, sizeof header);
         if (!header_is_sane(&header)) {
             r->sink.noise(r->sink.context, at, 1);
-            done += 1;
+            r->done += 1;
             continue;
         }
         if (left < sizeof header + header.length)
             break;
         r->sink.frame(r->sink.context, &header, at + sizeof header);
-        done += sizeof header + header.length;
+        r->done += sizeof header + header.length;
     }
-    bytes_consume(&r->pending, done);
 }
 
 void frame_reader_free(struct frame_reader *r)

@@ -17,10 +17,13 @@ struct frame_sink {
 struct frame_reader {
     struct frame_sink sink;
     struct bytes pending;
+    size_t done; /* bytes of it that went to the sink */
 };
 
-/* Take n more bytes; calls the sink for each complete frame and for noise, in order. */
-void frame_reader_feed(struct frame_reader *r, const void *data, size_t n);
+/* Where to put n more bytes. */
+uint8_t *frame_reader_room(struct frame_reader *r, size_t n);
+/* n bytes were put there; calls the sink for each complete frame and for noise, in order. */
+void frame_reader_take(struct frame_reader *r, size_t n);
 void frame_reader_free(struct frame_reader *r);
 
 #endif

@@ -20,6 +20,7 @@
 #define INSIST_COUNT 3
 #define INSIST_NS 2000000000LL
 #define INPUT_PIECE 65536u
+#define OUTPUT_PIECE 65536u
 #define GATHER_NS 1000000 /* as long as a hundred calls take */
 #define GATHER_BYTES 4096
 #define TRACE_PAUSE_MS 100 /* of a terminal, where somebody waits */
@@ -163,16 +164,16 @@ static void let_gather(const struct session *s, ssize_t got)
 
 static void take_emulator_output(struct session *s)
 {
-    uint8_t buffer[65536];
-    ssize_t n = read(s->machine->output, buffer, sizeof buffer);
+    uint8_t *room = frame_reader_room(&s->frames, OUTPUT_PIECE);
+    ssize_t n = read(s->machine->output, room, OUTPUT_PIECE);
 
     if (n < 0 && errno == EINTR)
         return;
     if (n > 0) {
         if (s->machine->has_mailbox)
-            frame_reader_feed(&s->frames, buffer, (size_t)n);
+            frame_reader_take(&s->frames, (size_t)n);
         else
-            s->frames.sink.noise(s, buffer, (size_t)n);
+            s->frames.sink.noise(s, room, (size_t)n);
         if (!s->finished)
             let_gather(s, n);
         return;

@@ -22,6 +22,17 @@ struct trace_target {
     struct session *session;
 };
 
+static void named_lines(const struct trace_target *t, const char *text, size_t n)
+{
+    const char *limit = text + n;
+
+    for (const char *end; text < limit; text = end) {
+        const char *newline = memchr(text, '\n', (size_t)(limit - text));
+        end = newline ? newline + 1 : limit;
+        fprintf(t->file, "%s: %.*s", t->name, (int)(end - text), text);
+    }
+}
+
 static void text_to_target(void *context, const char *text, size_t n)
 {
     const struct trace_target *t = context;
@@ -30,7 +41,7 @@ static void text_to_target(void *context, const char *text, size_t n)
     if (!t->file)
         named_stream_put(&stream, text, n);
     else if (t->name)
-        fprintf(t->file, "%s: %.*s", t->name, (int)n, text);
+        named_lines(t, text, n);
     else
         fwrite(text, 1, n, t->file);
     if (t->file && ferror(t->file) && !t->session->trace_file_failed) { /* the sandbox goes on without it */

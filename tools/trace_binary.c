@@ -70,7 +70,7 @@ static void binary_other(void *writer, const struct trace_event *e)
 
 static void put(const struct binary_writer *w, struct bytes *b)
 {
-    w->show->sink.put(w->show->sink.context, (const char *)b->data, b->size);
+    trace_show_put(w->show, (const char *)b->data, b->size);
     b->size = 0;
 }
 

@@ -26,7 +26,7 @@ struct chrome_writer {
 
 static void put(struct chrome_writer *w, const char *text, size_t n)
 {
-    w->show->sink.put(w->show->sink.context, text, n);
+    trace_show_put(w->show, text, n);
 }
 
 /* Characters of a JSON string; the text is ASCII or becomes so. */

@@ -99,7 +99,7 @@ static void begin(struct json_writer *w, const char *type, uint64_t sequence, ui
 static void end(struct json_writer *w)
 {
     add(w, "}\n");
-    w->show->sink.put(w->show->sink.context, (const char *)w->line.data, w->line.size);
+    trace_show_put(w->show, (const char *)w->line.data, w->line.size);
 }
 
 static void add_argument(struct json_writer *w, const struct trace_call *call, const struct decode_call *d, unsigned i)

@@ -41,6 +41,7 @@ struct trace_reader {
     struct task *last; /* found last; NULL: none */
     unsigned task_count;
     uint32_t sessions; /* whose records count */
+    struct bytes aligned; /* a record, while it is looked at */
 };
 
 static int task_compare(const struct task *a, const struct task *b)
@@ -284,11 +285,24 @@ static void take_record(void *context, const struct trace_record *record)
 
 size_t trace_record_check(const void *data, size_t n)
 {
-    const struct trace_record *r = data;
+    uint32_t size;
 
-    if (n < sizeof *r || r->size < sizeof *r || r->size % 8 != 0 || r->size > n)
+    if (n < sizeof(struct trace_record))
         return 0;
-    return r->size;
+    memcpy(&size, data, sizeof size); /* its first field; perhaps not aligned */
+    if (size < sizeof(struct trace_record) || size % 8 != 0 || size > n)
+        return 0;
+    return size;
+}
+
+/* A frame's payload is not aligned. */
+static const struct trace_record *record_aligned(struct trace_reader *r, const uint8_t *bytes, size_t size)
+{
+    if (IS_ALIGNED((uintptr_t)bytes, 8))
+        return (const void *)bytes;
+    r->aligned.size = 0;
+    bytes_append(&r->aligned, bytes, size); /* malloc aligns for any type */
+    return (const void *)r->aligned.data;
 }
 
 void trace_reader_feed(struct trace_reader *r, const void *data, size_t n)
@@ -306,7 +320,7 @@ void trace_reader_feed(struct trace_reader *r, const void *data, size_t n)
             r->take(r->context, &e);
             return;
         }
-        trace_order_put(r->order, (const void *)(bytes + at));
+        trace_order_put(r->order, record_aligned(r, bytes + at, size));
     }
 }
 
@@ -352,5 +366,6 @@ void trace_reader_free(struct trace_reader *r)
     while ((t = RB_MIN(task_tree, &r->tasks)))
         task_remove(r, t);
     trace_order_free(r->order);
+    bytes_free(&r->aligned);
     free(r);
 }

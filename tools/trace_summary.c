@@ -216,7 +216,7 @@ static int sort_compare(const void *a, const void *b)
 
 static void out(struct summary *s, const char *text)
 {
-    s->show->sink.put(s->show->sink.context, text, strlen(text));
+    trace_show_put(s->show, text, strlen(text));
 }
 
 static size_t chosen_columns(const struct summary *s, enum column chosen[COLUMN_COUNT + 1])

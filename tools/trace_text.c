@@ -12,12 +12,14 @@
 
 #include "abi/capture.h"
 #include "abi/syscalls.h"
+#include "lib/format.h"
 #include "tools/message.h"
 #include "tools/trace_machine.h"
 #include "tools/trace_verdict.h"
 #include "tools/trace_writer.h"
 
 #define LEADER_MAX 160u
+#define TASK_WIDTH 6u /* of its number with a space */
 #define VERDICT_MAX 128u
 #define LINE_MAX (DECODE_LINE_MAX + 1024u) /* a decoded call, padded, with what stands around it */
 #define WAITING_MAX 20000u /* lines; then the first call that they wait for is shown as it is known */
@@ -49,13 +51,9 @@ struct text_writer {
     struct text_line *lines, **lines_end;
     size_t waiting;
     uint64_t last_tsc; /* of the line before, for -r */
+    struct text_call *spare; /* one to use again; NULL: none */
     char room[LINE_MAX + LEADER_MAX];
 };
-
-static void put(struct text_writer *w, const char *text, size_t n)
-{
-    w->show->sink.put(w->show->sink.context, text, n);
-}
 
 static size_t stamp(const struct trace_show *s, uint64_t tsc, char *to, size_t size)
 {
@@ -73,20 +71,12 @@ static size_t stamp(const struct trace_show *s, uint64_t tsc, char *to, size_t s
     return n + (size_t)snprintf(to + n, size - n, " ");
 }
 
-/* Decimal, with as many `filler` in front as make it `width` characters.  Every line has some of these. */
-static size_t number_put(char *to, uint64_t value, unsigned width, char filler)
+/* The last `count` decimal digits. */
+static size_t digits_put(char *to, uint32_t value, unsigned count)
 {
-    char digits[20];
-    unsigned n = 0, used = 0;
-
-    do
-        digits[n++] = (char)('0' + value % 10);
-    while (value /= 10);
-    while (used + n < width)
-        to[used++] = filler;
-    while (n)
-        to[used++] = digits[--n];
-    return used;
+    for (unsigned i = count; i-- > 0; value /= 10)
+        to[i] = (char)('0' + value % 10);
+    return count;
 }
 
 static size_t words_put(char *to, const char *words)
@@ -104,14 +94,12 @@ static size_t task_put(const struct text_writer *w, uint32_t tid, char *to)
     size_t n = 0;
 
     if (o->always_pid || w->show->sink.is_file) {
-        n = number_put(to, tid, 1, '0');
-        do
-            to[n++] = ' ';
-        while (n < 6);
+        memset(to, ' ', TASK_WIDTH);
+        n = format_decimal(to, tid);
+        to[n] = ' ';
+        n = MAX(n + 1, (size_t)TASK_WIDTH);
     } else if (o->label_all || trace_tasks_alive(w->show->tasks) > 1) {
-        n = words_put(to, "[pid ");
-        n += number_put(to + n, tid, 5, ' ');
-        n += words_put(to + n, "] ");
+        n = (size_t)snprintf(to, LEADER_MAX, "[pid %5u] ", tid);
     }
     return n;
 }
@@ -165,7 +153,8 @@ static void call_unlink(struct text_writer *w, struct text_call *t)
         t->next->previous = t->previous;
     else
         w->open_end = t->previous;
-    free(t);
+    free(w->spare);
+    w->spare = t;
 }
 
 /* The first half as it is known now: without captured memory. */
@@ -191,10 +180,10 @@ static void first_half_now(struct text_writer *w, struct text_line *l)
 
 static void show_line(struct text_writer *w, const struct text_line *l)
 {
-    const char *end = l->kind == LINE_FIRST_HALF ? " <unfinished ...>\n" : "";
-    int n = snprintf(w->room, sizeof w->room, "%s%s%s", l->leader, l->text, end);
-
-    put(w, w->room, MIN((size_t)n, sizeof w->room - 1));
+    trace_show_put(w->show, l->leader, strlen(l->leader));
+    trace_show_put(w->show, l->text, strlen(l->text));
+    if (l->kind == LINE_FIRST_HALF)
+        trace_show_put(w->show, " <unfinished ...>\n", strlen(" <unfinished ...>\n"));
 }
 
 /* Show what is ready, in order; a first half and its second with nothing between are one line. */
@@ -251,17 +240,16 @@ static void line_put(struct text_writer *w, const char *lead, char *text, size_t
         lines_show(w, false);
         return;
     }
-    size_t before = strlen(lead);
-    memcpy(w->room, lead, before);
-    memcpy(w->room + before, text, n);
-    put(w, w->room, before + n);
+    trace_show_put(w->show, lead, strlen(lead));
+    trace_show_put(w->show, text, n);
 }
 
 static void text_entry(void *writer, struct trace_call *call)
 {
     struct text_writer *w = writer;
-    struct text_call *t = must_alloc(sizeof *t);
+    struct text_call *t = w->spare ? w->spare : must_alloc(sizeof *t);
 
+    w->spare = NULL;
     *t = (struct text_call){.call = call, .previous = w->open_end};
     *w->open_end = t;
     w->open_end = &t->next;
@@ -272,17 +260,16 @@ static void text_entry(void *writer, struct trace_call *call)
 static size_t duration(const struct text_writer *w, const struct trace_call *call, char *to)
 {
     const struct trace_options *o = w->show->options;
-    int64_t ns = MAX(trace_interval_ns(&w->show->clock, call->tsc, call->end_tsc), (int64_t)0);
-    static const int64_t units[] = {1000000000, 1000000, 1000, 1};
-    unsigned digits = o->duration_digits;
+    static const uint32_t units[] = {1000000000, 1000000, 1000, 1};
 
     if (!o->durations || !call->returned || !w->show->clock.hz)
         return 0;
+    uint64_t ns = (uint64_t)trace_interval_ns(&w->show->clock, call->tsc, call->end_tsc);
     size_t n = words_put(to, " <");
-    n += number_put(to + n, (uint64_t)ns / 1000000000, 1, '0');
-    if (digits) {
+    n += format_decimal(to + n, ns / 1000000000);
+    if (o->duration_digits) {
         to[n++] = '.';
-        n += number_put(to + n, (uint64_t)(ns % 1000000000 / units[digits / 3]), digits, '0');
+        n += digits_put(to + n, (uint32_t)(ns % 1000000000) / units[o->duration_digits / 3], o->duration_digits);
     }
     to[n++] = '>';
     to[n] = '\0';
@@ -303,29 +290,26 @@ static size_t verdict(const struct trace_call *call, char *to)
     return (size_t)snprintf(to, VERDICT_MAX, " (rule %u: %s)", b->rule + 1, text);
 }
 
-/* Spaces up to the column of results: at least one. */
-static size_t pad(const struct text_writer *w, size_t column, char *to)
+/* How many spaces lead from a column to that of results: at least one. */
+static size_t gap_width(const struct text_writer *w, size_t column)
 {
-    size_t n = column + 1 < w->show->options->column ? w->show->options->column - column : 1;
-
-    memset(to, ' ', n);
-    return n;
+    return column + 1 < w->show->options->column ? w->show->options->column - column : 1;
 }
 
 /*
  * name(...) = result <time>: of a decoded call in `from`, the part from `start` on, with what was printed before that part
- * on the line counted in `column`.
+ * on the line counted in `column`.  `to` may be `from`.
  */
 static size_t call_line(const struct text_writer *w, const struct trace_call *call, const char *from,
                         const struct decode_text *x, size_t start, size_t column, char *to)
 {
-    size_t n = x->arguments - start;
-
-    memcpy(to, from + start, n);
-    n += pad(w, column + n, to + n);
+    size_t n = x->arguments - start, gap = gap_width(w, column + n);
     size_t rest = x->size - MIN(x->size, x->arguments + 1);
-    memcpy(to + n, from + x->arguments + 1, rest);
-    n += rest;
+
+    memmove(to + n + gap, from + x->arguments + 1, rest);
+    memmove(to, from + start, n);
+    memset(to + n, ' ', gap);
+    n += gap + rest;
     n += verdict(call, to + n);
     return n + duration(w, call, to + n);
 }
@@ -440,28 +424,52 @@ static void frame_show(void *context, const struct trace_stack_frame *f)
     line_put(context, "", line, n);
 }
 
-static void call_show(struct text_writer *w, struct trace_call *call, struct text_call *t)
+static struct decode_text decode(struct text_writer *w, const struct trace_call *call, char *to)
 {
     struct decode_call d = trace_decode(call);
-    char *decoded = w->room, line[LINE_MAX], lead[LEADER_MAX];
-    struct decode_text x = decode_call_as(&d, trace_style(w->show, call), call_set_has(&w->show->options->raw, d.nr),
-                                          decoded, DECODE_LINE_MAX);
-    bool in_halves = t && !w->show->whole_calls && (t->has_first_half || t->next);
 
-    if (in_halves) {
-        char *copy = must_format("%s", decoded); /* what is shown meanwhile uses the room */
-        first_halves(w);
-        struct text_line *first = t->first_half;
-        call_unlink(w, t);
-        second_half(w, call, first, copy, &x);
-        free(copy);
+    return decode_call_as(&d, trace_style(w->show, call), call_set_has(&w->show->options->raw, d.nr), to, DECODE_LINE_MAX);
+}
+
+static void show_in_halves(struct text_writer *w, const struct trace_call *call, struct text_call *t)
+{
+    struct decode_text x = decode(w, call, w->room);
+    char *copy = must_format("%s", w->room); /* what is shown meanwhile uses the room */
+
+    first_halves(w);
+    struct text_line *first = t->first_half;
+    call_unlink(w, t);
+    second_half(w, call, first, copy, &x);
+    free(copy);
+}
+
+/* On one line.  Nothing waits as a rule: then it is made where it goes out from. */
+static void show_whole(struct text_writer *w, const struct trace_call *call)
+{
+    first_halves(w);
+    char *line = w->lines ? w->room : trace_show_room(w->show, sizeof w->room);
+    size_t column = leader(w, call->tid, call->tsc, call, line);
+    struct decode_text x = decode(w, call, line + column);
+    size_t n = column + call_line(w, call, line + column, &x, 0, column, line + column);
+
+    line[n++] = '\n';
+    if (!w->lines) {
+        trace_show_wrote(w->show, n);
+        return;
+    }
+    line[n] = '\0';
+    line_append(w, LINE_WHOLE, "", line, true);
+    lines_show(w, false);
+}
+
+static void call_show(struct text_writer *w, struct trace_call *call, struct text_call *t)
+{
+    if (t && !w->show->whole_calls && (t->has_first_half || t->next)) {
+        show_in_halves(w, call, t);
     } else {
         if (t)
             call_unlink(w, t);
-        size_t column = leader(w, call->tid, call->tsc, call, lead);
-        size_t n = call_line(w, call, decoded, &x, 0, column, line);
-        first_halves(w);
-        line_put(w, lead, line, n);
+        show_whole(w, call);
     }
     dumps(w, call);
     if (w->show->stacks)
@@ -581,6 +589,7 @@ static void text_free(void *writer)
         w->lines = l->next;
         line_free(l);
     }
+    free(w->spare);
     free(w);
 }
 

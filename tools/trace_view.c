@@ -19,6 +19,7 @@
 #define WRITERS_MAX    2u          /* a format, and a summary */
 #define KEPT_BYTES_MAX (64u << 20) /* more than the flight recorders of all vCPUs hold */
 #define PATHS_MAX      16u         /* of one call, for filters */
+#define BATCH_MAX      65536u      /* bytes of text that are let come together */
 
 struct writer {
     const struct trace_writer_ops *ops;
@@ -56,17 +57,32 @@ int64_t trace_epoch_ns(const struct trace_clock *c, uint64_t tsc)
     return c->start_ns + trace_time_ns(c, tsc);
 }
 
-struct decode_call trace_decode(const struct trace_call *call)
+static void show_flush(struct trace_show *s)
 {
-    struct decode_call d = {.nr = call->nr,
-                            .returned = call->returned,
-                            .answered = call->flags & TRACE_ANSWERED,
-                            .result = call->result,
-                            .items = call->items,
-                            .items_size = call->items_size};
+    if (s->batch.size == 0)
+        return;
+    s->sink.put(s->sink.context, (const char *)s->batch.data, s->batch.size);
+    s->batch.size = 0;
+}
 
-    memcpy(d.args, call->args, sizeof d.args);
-    return d;
+char *trace_show_room(struct trace_show *s, size_t n)
+{
+    return (char *)bytes_reserve(&s->batch, n);
+}
+
+void trace_show_wrote(struct trace_show *s, size_t n)
+{
+    s->batch.size += n;
+    if (s->batch.size > BATCH_MAX)
+        show_flush(s);
+}
+
+void trace_show_put(struct trace_show *s, const char *text, size_t n)
+{
+    if (n == 0)
+        return;
+    memcpy(trace_show_room(s, n), text, n);
+    trace_show_wrote(s, n);
 }
 
 /* Before the return: what an argument was when the call was made. */
@@ -222,13 +238,11 @@ static void facts_fill(struct trace_show *s, const struct trace_call *call, stru
     f->known |= BIT(TRACE_FIELD_RESULT) | (s->clock.hz ? BIT(TRACE_FIELD_DURATION) : 0);
 }
 
-static bool call_wanted(struct trace_show *s, const struct trace_call *call)
+static bool filter_wants(struct trace_show *s, const struct trace_call *call)
 {
     struct filter_facts facts = {.known = 0};
     struct names names = {.path_count = 0};
 
-    if (!s->options->filter)
-        return true;
     facts_fill(s, call, &facts);
     if (filter_needs_names(s->options->filter)) {
         names_fill(s, call, &names);
@@ -243,6 +257,11 @@ static bool call_wanted(struct trace_show *s, const struct trace_call *call)
         free(names.own[i]);
     /* What is not known of a call that has ended will never be: it does not hold. */
     return wanted == TRUTH_YES || (wanted == TRUTH_PERHAPS && !call->status);
+}
+
+static bool call_wanted(struct trace_show *s, const struct trace_call *call)
+{
+    return !s->options->filter || filter_wants(s, call);
 }
 
 /* Of events that are no calls only the task counts. */
@@ -273,6 +292,14 @@ static bool event_wanted(struct trace_show *s, const struct trace_event *e)
     return filter_test(s->options->filter, &facts) != TRUTH_NO;
 }
 
+/* The call's effects may change it. */
+static void comm_take(struct trace_show *s)
+{
+    static const char none[sizeof s->comm];
+
+    memcpy(s->comm, s->task ? s->task->comm : none, sizeof s->comm);
+}
+
 static void take_entry(struct trace_view *v, struct trace_call *call)
 {
     struct trace_show *s = &v->show;
@@ -292,7 +319,7 @@ static void take_call(struct trace_view *v, struct trace_call *call)
     if (v->follows && s->task)
         names_take(s, call);
     bool wanted = call_wanted(s, call);
-    memcpy(s->comm, s->task ? s->task->comm : "", s->task ? sizeof s->comm : 1);
+    comm_take(s);
     bool maps_first = s->stacks && call->nr != SYS_execve && call->nr != SYS_execveat;
     if (maps_first && s->task)
         trace_stacks_apply(s->stacks, s->tasks, s->task, call);
@@ -309,7 +336,7 @@ static void take_other(struct trace_view *v, const struct trace_event *e)
 {
     struct trace_show *s = &v->show;
 
-    memcpy(s->comm, s->task ? s->task->comm : "", s->task ? sizeof s->comm : 1);
+    comm_take(s);
     if (e->kind == EVENT_TASK_NEW)
         trace_tasks_fork(s->tasks, e->record, e->call);
     if (e->kind == EVENT_TASK_NEW && s->stacks)
@@ -450,8 +477,6 @@ static void kept_limit(struct trace_view *v)
 
 void trace_view_feed(struct trace_view *v, const void *data, size_t n)
 {
-    struct bytes aligned = {0};
-
     if (!v || n == 0)
         return;
     if (is_kept(v)) {
@@ -461,13 +486,8 @@ void trace_view_feed(struct trace_view *v, const void *data, size_t n)
     }
     if (!v->started)
         writers_begin(v);
-    if (IS_ALIGNED((uintptr_t)data, 8)) {
-        trace_reader_feed(v->reader, data, n);
-        return;
-    }
-    bytes_append(&aligned, data, n); /* malloc aligns for any type */
-    trace_reader_feed(v->reader, aligned.data, n);
-    bytes_free(&aligned);
+    trace_reader_feed(v->reader, data, n);
+    show_flush(&v->show);
 }
 
 void trace_view_note(struct trace_view *v, const char *text)
@@ -480,6 +500,7 @@ void trace_view_note(struct trace_view *v, const char *text)
         writers_begin(v);
     trace_reader_go_on(v->reader);
     take_event(v, &e);
+    show_flush(&v->show);
 }
 
 void trace_view_pause(struct trace_view *v)
@@ -491,6 +512,7 @@ void trace_view_pause(struct trace_view *v)
         if (v->writers[i].ops->pause)
             v->writers[i].ops->pause(v->writers[i].state);
     }
+    show_flush(&v->show);
 }
 
 void trace_view_finish(struct trace_view *v)
@@ -502,6 +524,7 @@ void trace_view_finish(struct trace_view *v)
     trace_reader_finish(v->reader);
     for (size_t i = 0; i < v->writer_count; i++)
         v->writers[i].ops->finish(v->writers[i].state);
+    show_flush(&v->show);
 }
 
 /* As many as flight recorders hold. */
@@ -540,5 +563,6 @@ void trace_view_free(struct trace_view *v)
     trace_stacks_free(v->show.stacks);
     bytes_free(&v->kept);
     bytes_free(&v->show.facts);
+    bytes_free(&v->show.batch);
     free(v);
 }

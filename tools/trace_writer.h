@@ -27,6 +27,7 @@ struct trace_show {
     struct trace_tasks *tasks;
     struct trace_stacks *stacks;  /* NULL: not shown */
     struct bytes facts;           /* packed for a log, if one is written */
+    struct bytes batch;           /* text on its way to the sink: what one piece of records became */
     struct trace_task *task;      /* of the event; NULL: there are too many, or it has none */
     char comm[TRACE_COMM_SIZE];   /* its program when the call was made */
     bool whole_calls;             /* whether a call is wanted is known only at its end */
@@ -52,9 +53,23 @@ struct trace_writer_ops {
 
 extern const struct trace_writer_ops trace_text_ops, trace_json_ops, trace_chrome_ops, trace_binary_ops, trace_summary_ops;
 
+/* What a format shows goes to the sink by these: n bytes of text; or room for as many, of which some were then written. */
+void trace_show_put(struct trace_show *s, const char *text, size_t n);
+char *trace_show_room(struct trace_show *s, size_t n);
+void trace_show_wrote(struct trace_show *s, size_t n);
+
 /* The style for a call, and the call for the decoders; each use of the two begins at the entry again. */
 const struct decode_style *trace_style(struct trace_show *s, const struct trace_call *call);
-struct decode_call trace_decode(const struct trace_call *call);
+static inline struct decode_call trace_decode(const struct trace_call *call)
+{
+    return (struct decode_call){.nr = call->nr,
+                                .args = {call->args[0], call->args[1], call->args[2], call->args[3], call->args[4], call->args[5]},
+                                .returned = call->returned,
+                                .answered = call->flags & TRACE_ANSWERED,
+                                .result = call->result,
+                                .items = call->items,
+                                .items_size = call->items_size};
+}
 
 /* Nanoseconds from the start, of the epoch, of an interval; 0 without a clock. */
 int64_t trace_time_ns(const struct trace_clock *c, uint64_t tsc);

@@ -53,6 +53,12 @@ static void options_make(struct trace_options *o, unsigned choice)
     trace_options_complete(o);
 }
 
+static void feed(struct frame_reader *r, const void *data, size_t n)
+{
+    memcpy(frame_reader_room(r, n), data, n);
+    frame_reader_take(r, n);
+}
+
 /* The input as a stream of frames, in two pieces. */
 static void as_frames(const uint8_t *data, size_t size)
 {
@@ -63,10 +69,10 @@ static void as_frames(const uint8_t *data, size_t size)
     struct trace_view *view = trace_view_new(&show, (struct trace_sink){.put = take_text, .is_file = size & 1});
     struct frame_reader reader = {.sink = {take_frame, take_noise, view}};
     trace_view_set_clock(view, size % 3 ? 1000000 : 0, 5, 7);
-    frame_reader_feed(&reader, data, size / 2);
-    frame_reader_feed(&reader, data + size / 2, size - size / 2);
-    frame_reader_feed(&reader, &header, sizeof header);
-    frame_reader_feed(&reader, data, size);
+    feed(&reader, data, size / 2);
+    feed(&reader, data + size / 2, size - size / 2);
+    feed(&reader, &header, sizeof header);
+    feed(&reader, data, size);
     trace_view_finish(view);
     trace_view_free(view);
     trace_options_free(&show);
