@@ -283,7 +283,7 @@ enum run_end vcpu_run(struct vcpu *v)
     hv_timer_bring(&v->lapic->timer);
     c->next_deadline = 0; /* something may have been asked of it while it was not here */
     x->exit_tsc = tsc_read();
-    while (!vm_has_ended(v->vm)) {
+    for (;;) { /* until the sandbox has ended, too: vm_end() kicks, and then vcpu_prepare() looks */
         uint64_t now = x->exit_tsc;
         if (unlikely(!is_prepared(v, c, now)) && !vcpu_prepare(v, &now, &why))
             return why;
@@ -301,7 +301,6 @@ enum run_end vcpu_run(struct vcpu *v)
         if (unlikely(x->watch))
             watch(v, now);
     }
-    return RUN_ENDED;
 }
 
 void vm_trap_switch(struct vm *vm, bool on)

@@ -33,7 +33,7 @@ PLACES = {
     "qemu-4": ["--machine", "qemu", "--cpus", "4"],
     "qemu-pc": ["--machine", "qemu", "--qemu-machine", "pc", "--cpu", "qemu64"],
 }
-TIMEOUT = 600
+TIMEOUT = 1500  # a whole place; on a host with several times too much work, too
 AGAIN_MAX = 6 # programs that differ are run once more, if there are no more than these; twice different is wrong
 # What these show of the XSAVE area is not there on a CPU without XSAVE.
 NEEDS_XSAVE = {"core_file.glibc", "core_file.musl", "ptrace_registers.glibc", "ptrace_registers.musl"}
