@@ -128,6 +128,13 @@ void record_entry_body(struct vcpu *v, struct gate_task *t, const struct trace_e
     t->sequence = r->sequence;
 }
 
+/* The last record does not need its last n bytes. */
+static void record_give_back(struct vcpu *v, struct trace_record *r, size_t n)
+{
+    r->size -= (uint32_t)n;
+    v->exits->gate.trace.current->used -= n;
+}
+
 /* Read into its place, as large as it may be; what it does not need is given back. */
 void record_stack(struct vcpu *v, struct gate_task *t, uint64_t rip)
 {
@@ -141,8 +148,7 @@ void record_stack(struct vcpu *v, struct gate_task *t, uint64_t rip)
     size_t size = gate_observe_stack(v, rsp, (uint8_t *)(b + 1), TRACE_STACK_MAX), whole = ALIGN_UP(size, (size_t)8);
     memset((uint8_t *)(b + 1) + size, 0, whole - size);
     b->size = (uint32_t)size;
-    r->size -= (uint32_t)(TRACE_STACK_MAX - whole);
-    v->exits->gate.trace.current->used -= TRACE_STACK_MAX - whole;
+    record_give_back(v, r, TRACE_STACK_MAX - whole);
 }
 
 /* The entry that was kept back, as it would have been written. */
@@ -181,6 +187,8 @@ static const struct capture_buffer *buffer_find(struct vcpu *v)
 
     if (!address || !IS_ALIGNED(address, PAGE_SIZE))
         return NULL;
+    if (address == g->buffer_gpa)
+        return g->buffer;
     g->buffer = guest_window(v->vm, gpa(address), PAGE_SIZE, &length);
     g->buffer_gpa = g->buffer ? address : ~0ULL;
     return g->buffer;
@@ -201,20 +209,23 @@ static size_t items_check(const uint8_t *items, size_t used)
     return at;
 }
 
-/* The items of a capture buffer, as far as they are well-formed; how many bytes of them. */
-static size_t items_copy(const struct capture_buffer *buffer, uint8_t *items)
+/* How many bytes of items a capture buffer says that it holds. */
+static size_t items_size(const struct capture_buffer *buffer)
 {
-    size_t used = MIN((size_t)__atomic_load_n(&buffer->used, __ATOMIC_RELAXED), sizeof buffer->items) & ~7UL;
+    return MIN((size_t)__atomic_load_n(&buffer->used, __ATOMIC_RELAXED), sizeof buffer->items) & ~7UL;
+}
 
-    memcpy(items, buffer->items, used);
-    return items_check(items, used);
+/* Into their place at the end of the last record, `size` bytes: what is not well-formed does not stay there. */
+static void items_take(struct vcpu *v, const struct capture_buffer *buffer, struct trace_record *r, uint8_t *to, size_t size)
+{
+    memcpy(to, buffer->items, size);
+    record_give_back(v, r, size - items_check(to, size));
 }
 
 long gate_more(struct vcpu *v)
 {
     struct gate_task *t = v->exits->gate.trapped ? gate_task_current(v) : NULL;
     const struct capture_buffer *buffer = t ? buffer_find(v) : NULL;
-    uint8_t items[sizeof buffer->items] aligned_to(8);
 
     if (!buffer || t->open == CALL_NONE || t->open == CALL_KEPT)
         return -EAGAIN;
@@ -222,9 +233,9 @@ long gate_more(struct vcpu *v)
         return 0;
     if (t->open == CALL_OPEN)
         t->sessions = 0;
-    size_t used = items_copy(buffer, items);
-    struct trace_record *r = record_begin_shared(v, t, TRACE_MORE, 0, sizeof *r + used);
-    memcpy(r->body, items, used);
+    size_t size = items_size(buffer);
+    struct trace_record *r = record_begin_shared(v, t, TRACE_MORE, 0, sizeof *r + size);
+    items_take(v, buffer, r, r->body, size);
     return 0;
 }
 
@@ -246,8 +257,7 @@ static bool return_is_wanted(struct vcpu *v, struct gate_task *t, int64_t result
 void record_return_slowly(struct vcpu *v, struct gate_task *t, int64_t result, unsigned flags)
 {
     const struct capture_buffer *buffer = flags & TRACE_ANSWERED ? NULL : buffer_find(v);
-    uint8_t items[sizeof buffer->items] aligned_to(8);
-    size_t used = 0;
+    size_t size = buffer ? items_size(buffer) : 0;
 
     bool first = t->fresh && !t->open;
 
@@ -262,17 +272,16 @@ void record_return_slowly(struct vcpu *v, struct gate_task *t, int64_t result, u
         flags |= TRACE_HALF;
         __atomic_fetch_add(&v->vm->exits->gate.halves, 1, __ATOMIC_RELAXED);
     }
-    if (buffer) {
-        used = items_copy(buffer, items);
-        flags |= buffer->lost ? TRACE_TRUNCATED : 0;
-    }
+    if (buffer && buffer->lost)
+        flags |= TRACE_TRUNCATED;
     struct trace_record *r =
-        record_begin_shared(v, t, TRACE_RETURN, flags, sizeof *r + sizeof(struct trace_return_body) + used);
+        record_begin_shared(v, t, TRACE_RETURN, flags, sizeof *r + sizeof(struct trace_return_body) + size);
     struct trace_return_body *b = (struct trace_return_body *)r->body;
     b->result = result;
     b->nr = t->open ? t->nr : NOTHING;
     b->entry_sequence = t->open ? t->sequence : NOTHING;
-    memcpy(r->body + sizeof *b, items, used);
+    if (size)
+        items_take(v, buffer, r, r->body + sizeof *b, size);
     t->open = CALL_NONE;
 }
 
