@@ -89,8 +89,9 @@ void capture_begin(struct capture_page *page, struct task *t)
     t->capture->used = 0;
     t->capture->lost = 0;
     t->capture_flushes = 0;
+    t->capture_unread = 0;
     if (t->call_nr < SYSCALL_COUNT && capture_reads[t->call_nr])
-        __atomic_fetch_or(&t->work, TASK_OBSERVE, __ATOMIC_RELAXED);
+        capture_observe_begin(t);
 }
 
 /* The hypervisor takes what there is, and the buffer is empty; false: it does not, or too often. */
@@ -107,6 +108,13 @@ void capture_flush(struct task *t)
 {
     if (t->capture && t->capture->used)
         (void)flush(t);
+}
+
+/* The way back need not be the long one for capture_observe()'s sake. */
+static void all_is_read(struct task *t)
+{
+    t->capture_unread = 0;
+    __atomic_fetch_and(&t->work, ~TASK_OBSERVE, __ATOMIC_RELAXED);
 }
 
 static void append(struct task *t, uint64_t address, const void *bytes, size_t kept, size_t total,
@@ -128,6 +136,8 @@ static void append(struct task *t, uint64_t address, const void *bytes, size_t k
         (struct capture_item){address, (uint32_t)MIN(total, (size_t)UINT32_MAX), (uint16_t)kept, (uint16_t)direction};
     memcpy(item->bytes, bytes, kept);
     b->used += (uint32_t)size;
+    if (direction == CAPTURE_IN && address == t->capture_unread && address)
+        all_is_read(t);
 }
 
 void capture_append(uint64_t address, const void *bytes, size_t n, enum capture_direction direction)

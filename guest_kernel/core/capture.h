@@ -54,6 +54,8 @@ void capture_answers_init(struct msi_message *message); /* on the boot CPU; `mes
  */
 extern const uint8_t capture_reads[SYSCALL_COUNT];
 void capture_observe(struct task *t, const struct pt_regs *regs);
+/* A call begins that reads something: it will have to be observed, unless all that it could read it does read. */
+void capture_observe_begin(struct task *t);
 /* What it has used so far is told now: it may never return, or not soon. */
 void capture_flush(struct task *t);
 void capture_append(uint64_t address, const void *bytes, size_t n, enum capture_direction direction);

@@ -106,6 +106,23 @@ static void follow(const struct task *t, uint64_t address, unsigned depth, bool 
     }
 }
 
+/* Most calls with something to read have one such argument, and read it. */
+void capture_observe_begin(struct task *t)
+{
+    static const uint16_t places[SYSCALL_ARGS_MAX] = {offsetof(struct pt_regs, rdi), offsetof(struct pt_regs, rsi),
+                                                      offsetof(struct pt_regs, rdx), offsetof(struct pt_regs, r10),
+                                                      offsetof(struct pt_regs, r8),  offsetof(struct pt_regs, r9)};
+    unsigned reads = capture_reads[t->call_nr];
+
+    if (!(reads & (reads - 1)) && !depth_of(t->call_nr)) {
+        const uint8_t *place = (const uint8_t *)t->regs + places[__builtin_ctz(reads)];
+        t->capture_unread = *(const uint64_t *)(const void *)place;
+        if (t->capture_unread < PAGE_SIZE) /* observe() would not look there */
+            return;
+    }
+    __atomic_fetch_or(&t->work, TASK_OBSERVE, __ATOMIC_RELAXED);
+}
+
 /* The registers are those of the call's entry still, but for execve's and sigreturn's that went well. */
 void capture_observe(struct task *t, const struct pt_regs *regs)
 {

@@ -112,6 +112,7 @@ struct task {
     bool result_is_forced;
     bool capture_checks;          /* what the call in progress consumes is judged first */
     uint8_t capture_flushes;      /* how often the call in progress has filled `capture` */
+    uint64_t capture_unread;      /* the one address that it may read from, until it does; 0: none, or several */
     uint64_t call_nr;             /* of the system call in progress, ~0: none */
     struct debug_registers *debug; /* core/debug.h, NULL: never any; the task's own, or its tracer's, as the next */
     uint64_t debug_status;        /* DR6 as the program's tracer sees it, reserved bits 0 */
