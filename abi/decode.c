@@ -199,7 +199,7 @@ static void print_one_argument(struct decoder *d, bool raw)
 static void print_arguments(struct decoder *d, bool raw)
 {
     unsigned arity = syscall_row_arity(d->row);
-    bool first = true;
+    const char *separator = "";
 
     if (d->row->result == RESULT_SIGRETURN && !raw)
         print_sigreturn(d);
@@ -207,14 +207,14 @@ static void print_arguments(struct decoder *d, bool raw)
         size_t before = d->used;
 
         d->skipped = false;
-        out_text(d, first ? "" : ", ");
+        out_text(d, separator);
         d->argument = d->used;
         print_one_argument(d, raw);
         if (d->skipped) {
             d->used = before;
             d->buffer[before] = '\0';
         } else {
-            first = false;
+            separator = ", ";
         }
     }
 }

@@ -41,9 +41,17 @@ void out_signed(struct decoder *d, int64_t value);
 void out_hex(struct decoder *d, uint64_t value);   /* as %#llx: 0 alone has no 0x */
 void out_octal(struct decoder *d, uint32_t value); /* as %#03o: 0644, 000 */
 
+/* Mostly of a length that the compiler knows. */
 static inline void out_text(struct decoder *d, const char *text)
 {
-    out_bytes(d, text, __builtin_strlen(text));
+    size_t n = __builtin_strlen(text);
+
+    if (n >= d->size - d->used) {
+        out_bytes(d, text, n);
+        return;
+    }
+    __builtin_memcpy(d->buffer + d->used, text, n + 1);
+    d->used += n;
 }
 
 void out_address(struct decoder *d, uint64_t address); /* NULL or 0x... */

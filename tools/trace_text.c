@@ -22,6 +22,7 @@
 #define TASK_WIDTH 6u /* of its number with a space */
 #define VERDICT_MAX 128u
 #define LINE_MAX (DECODE_LINE_MAX + 1024u) /* a decoded call, padded, with what stands around it */
+#define LINE_ROOM (LINE_MAX + LEADER_MAX)
 #define WAITING_MAX 20000u /* lines; then the first call that they wait for is shown as it is known */
 #define DUMP_COLUMNS 16u
 
@@ -52,7 +53,7 @@ struct text_writer {
     size_t waiting;
     uint64_t last_tsc; /* of the line before, for -r */
     struct text_call *spare; /* one to use again; NULL: none */
-    char room[LINE_MAX + LEADER_MAX];
+    char *room; /* LINE_ROOM bytes */
 };
 
 static size_t stamp(const struct trace_show *s, uint64_t tsc, char *to, size_t size)
@@ -447,7 +448,7 @@ static void show_in_halves(struct text_writer *w, const struct trace_call *call,
 static void show_whole(struct text_writer *w, const struct trace_call *call)
 {
     first_halves(w);
-    char *line = w->lines ? w->room : trace_show_room(w->show, sizeof w->room);
+    char *line = w->lines ? w->room : trace_show_room(w->show, LINE_ROOM);
     size_t column = leader(w, call->tid, call->tsc, call, line);
     struct decode_text x = decode(w, call, line + column);
     size_t n = column + call_line(w, call, line + column, &x, 0, column, line + column);
@@ -572,7 +573,7 @@ static void *text_begin(struct trace_show *s)
 {
     struct text_writer *w = must_alloc(sizeof *w);
 
-    *w = (struct text_writer){.show = s};
+    *w = (struct text_writer){.show = s, .room = must_alloc(LINE_ROOM)};
     w->open_end = &w->open;
     w->lines_end = &w->lines;
     return w;
@@ -590,6 +591,7 @@ static void text_free(void *writer)
         line_free(l);
     }
     free(w->spare);
+    free(w->room);
     free(w);
 }
 
