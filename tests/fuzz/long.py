@@ -26,6 +26,8 @@ TRACE = {
     "trace_control": ["abi/trace_control.c", "abi/trace_program.c"],
     "trace": ["abi/decode*.c", "tools/trace_reader.c", "tools/trace_order.c", "tools/trace_text.c", "tools/trace_json.c", "tools/trace_chrome.c",
               "tools/trace_tasks.c", "tools/trace_names.c", "tools/trace_effects.c", "tools/trace_objects.c", "tools/trace_sockets.c", "tools/trace_stack.c", "tools/frames.c"],
+    "trace_tasks": ["tools/trace_tasks.c", "tools/trace_effects.c", "tools/trace_objects.c", "tools/trace_sockets.c", "tools/trace_stack.c",
+                    "tools/trace_snapshot.c"],
     "trace_log": ["tools/trace_log.c"],
     "unwind": ["tools/unwind.c", "tools/elf_image.c"],
 }
