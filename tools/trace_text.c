@@ -14,6 +14,7 @@
 #include "abi/syscalls.h"
 #include "lib/format.h"
 #include "tools/message.h"
+#include "tools/trace_dump.h"
 #include "tools/trace_machine.h"
 #include "tools/trace_verdict.h"
 #include "tools/trace_writer.h"
@@ -24,7 +25,6 @@
 #define LINE_MAX (DECODE_LINE_MAX + 1024u) /* a decoded call, padded, with what stands around it */
 #define LINE_ROOM (LINE_MAX + LEADER_MAX)
 #define WAITING_MAX 20000u /* lines; then the first call that they wait for is shown as it is known */
-#define DUMP_COLUMNS 16u
 
 /* A call that is open, or of which a half still waits. */
 struct text_call {
@@ -245,6 +245,12 @@ static void line_put(struct text_writer *w, const char *lead, char *text, size_t
     trace_show_put(w->show, text, n);
 }
 
+/* Below a call's line.  The text has room for the end of line. */
+static void line_alone(void *writer, char *text, size_t n)
+{
+    line_put(writer, "", text, n);
+}
+
 static void text_entry(void *writer, struct trace_call *call)
 {
     struct text_writer *w = writer;
@@ -315,80 +321,6 @@ static size_t call_line(const struct text_writer *w, const struct trace_call *ca
     return n + duration(w, call, to + n);
 }
 
-static bool is_dumped(bool all, const int *fds, size_t count, int fd)
-{
-    for (size_t i = 0; !all && i < count; i++)
-        all = fds[i] == fd;
-    return all;
-}
-
-/* One line of a dump: up to 16 bytes in hexadecimal and as text. */
-static size_t dump_line(const uint8_t *bytes, size_t n, size_t offset, char *to, size_t size)
-{
-    size_t used = (size_t)snprintf(to, size, " | %05zx ", offset);
-
-    for (size_t i = 0; i < DUMP_COLUMNS; i++) {
-        used += (size_t)snprintf(to + used, size - used, i == DUMP_COLUMNS / 2 ? "  " : " ");
-        used += i < n ? (size_t)snprintf(to + used, size - used, "%02x", bytes[i]) : (size_t)snprintf(to + used, size - used, "  ");
-    }
-    used += (size_t)snprintf(to + used, size - used, "  ");
-    for (size_t i = 0; i < DUMP_COLUMNS; i++)
-        to[used++] = i >= n ? ' ' : bytes[i] >= ' ' && bytes[i] <= '~' ? (char)bytes[i] : '.';
-    return used + (size_t)snprintf(to + used, size - used, " |");
-}
-
-static void dump(struct text_writer *w, const struct trace_call *call, bool stored, uint64_t address, uint64_t count)
-{
-    struct decode_call d = trace_decode(call);
-    uint8_t bytes[4096];
-    char line[160];
-    size_t known = decode_memory(&d, stored, address, bytes, (size_t)MIN(count, (uint64_t)sizeof bytes));
-
-    for (size_t at = 0; at < known; at += DUMP_COLUMNS)
-        line_put(w, "", line, dump_line(bytes + at, MIN(known - at, (size_t)DUMP_COLUMNS), at, line, sizeof line - 2));
-    if (known < count)
-        line_put(w, "", line, (size_t)snprintf(line, sizeof line, " | %05zx  (%llu bytes more were not kept)", known,
-                                               (unsigned long long)(count - known)));
-}
-
-static void dump_vector(struct text_writer *w, const struct trace_call *call, bool stored, uint64_t left)
-{
-    struct {
-        uint64_t base, size;
-    } part;
-    char line[64];
-
-    for (uint64_t i = 0; i < call->args[2] && i < 1024 && left > 0; i++) {
-        if (!trace_call_bytes(call, false, call->args[1] + i * sizeof part, &part, sizeof part))
-            return;
-        uint64_t n = MIN(part.size, left);
-        line_put(w, "", line, (size_t)snprintf(line, sizeof line, " * %llu bytes in buffer %llu", (unsigned long long)n,
-                                               (unsigned long long)i));
-        dump(w, call, stored, part.base, n);
-        left -= n;
-    }
-}
-
-/* -e read= and write=: the bytes of calls on these descriptors. */
-static void dumps(struct text_writer *w, const struct trace_call *call)
-{
-    const struct trace_options *o = w->show->options;
-    const struct syscall_row *row = call->nr < SYSCALL_COUNT ? &syscall_rows[call->nr] : NULL;
-
-    if (!row || row->kinds[0] != ARG_FD || !call->returned || call->result <= 0)
-        return;
-    bool stored = row->kinds[1] == ARG_BUF_OUT || row->kinds[1] == ARG_IOV_OUT;
-    bool vector = row->kinds[1] == ARG_IOV_OUT || row->kinds[1] == ARG_IOV_IN;
-    bool asked = stored ? is_dumped(o->reads.all, o->reads.fds, o->reads.count, (int)call->args[0])
-                        : is_dumped(o->writes.all, o->writes.fds, o->writes.count, (int)call->args[0]);
-    if (!asked)
-        return;
-    if (vector)
-        dump_vector(w, call, stored, (uint64_t)call->result);
-    else if (stored || row->kinds[1] == ARG_BUF_IN)
-        dump(w, call, stored, call->args[1], (uint64_t)call->result);
-}
-
 /* The second half of a call whose first one was shown or waits. */
 static void second_half(struct text_writer *w, const struct trace_call *call, struct text_line *first, const char *decoded,
                         const struct decode_text *x)
@@ -422,7 +354,7 @@ static void frame_show(void *context, const struct trace_stack_frame *f)
     char line[1024] = " > ";
     size_t n = 3 + trace_stack_frame_text(f, line + 3, sizeof line - 5);
 
-    line_put(context, "", line, n);
+    line_alone(context, line, n);
 }
 
 static struct decode_text decode(struct text_writer *w, const struct trace_call *call, char *to)
@@ -472,7 +404,7 @@ static void call_show(struct text_writer *w, struct trace_call *call, struct tex
             call_unlink(w, t);
         show_whole(w, call);
     }
-    dumps(w, call);
+    trace_dump(w->show->options, call, line_alone, w);
     if (w->show->stacks)
         trace_stack_walk(w->show->stacks, call, frame_show, w);
 }
