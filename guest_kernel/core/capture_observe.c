@@ -30,13 +30,18 @@
      (k) == ARG_STACK_IN || (k) == ARG_SCHED_PARAM_IN || (k) == ARG_SCHED_ATTR_IN || (k) == ARG_CLONE_ARGS ||          \
      (k) == ARG_SOCKADDR_IN || (k) == ARG_SOCKLEN_INOUT || (k) == ARG_SOCKOPT_IN)
 #define IS_BY_COMMAND(k)                                                                                               \
-    ((k) == ARG_FCNTL_ARG || (k) == ARG_IOCTL_ARG || (k) == ARG_PRCTL_ARG || (k) == ARG_SHM_ARG ||                    \
+    ((k) == ARG_FCNTL_ARG || (k) == ARG_IOCTL_ARG || (k) == ARG_PRCTL_ARG || (k) == ARG_PRCTL_REST || (k) == ARG_SHM_ARG ||                    \
      (k) == ARG_SEM_ARG || (k) == ARG_PTRACE_ADDR || (k) == ARG_PTRACE_DATA)
 #define ARGUMENT_COUNTS(k) (IS_TEXT(k) || IS_VECTOR(k) || IS_TIME(k) || IS_STRUCT(k) || IS_BY_COMMAND(k))
 #include "abi/argument_bits.h"
 
+/* A call that is not here has read nothing: all its arguments that are addresses are told. */
+#define ALL_none    0x3f
+#define ALL_partial 0
+#define ALL_full    0
+
 const uint8_t capture_reads[SYSCALL_COUNT] = {
-#define SYSCALL(nr, name, result, args, status, note) [nr] = args,
+#define SYSCALL(nr, name, result, args, status, note) [nr] = (args) | ALL_##status,
 #include "abi/syscalls.def"
 #undef SYSCALL
 };
@@ -70,11 +75,21 @@ static void observe(const struct task *t, uint64_t address, bool again)
     }
 }
 
+static const bool is_absent[SYSCALL_COUNT] = {
+#define SYSCALL(nr, name, result, args, status, note) [nr] = ALL_##status,
+#include "abi/syscalls.def"
+#undef SYSCALL
+};
+
 /* Levels of pointers below an argument. */
 static unsigned depth_of(uint64_t nr)
 {
     switch (nr) {
+    case __NR_io_submit:
+        return 2;
     case __NR_clone3:
+    case __NR_prctl:
+    case __NR_setsockopt:
     case __NR_writev:
     case __NR_pwritev:
     case __NR_pwritev2:
@@ -87,7 +102,7 @@ static unsigned depth_of(uint64_t nr)
     case __NR_sendmmsg:
         return 2;
     default:
-        return 0;
+        return is_absent[nr] ? 1 : 0;
     }
 }
 
