@@ -21,6 +21,13 @@ const struct syscall_row syscall_rows[SYSCALL_COUNT] = {
 #undef SYSCALL
 };
 
+bool syscall_kind_is_in(unsigned int kind, const uint16_t *kinds, size_t n)
+{
+    while (n > 0 && kinds[n - 1] != kind)
+        n--;
+    return n > 0;
+}
+
 unsigned int syscall_row_arity(const struct syscall_row *row)
 {
     unsigned int count = 0;

@@ -5,6 +5,7 @@
 #ifndef ABI_SYSCALLS_H
 #define ABI_SYSCALLS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -48,7 +49,7 @@ enum syscall_status { SYSCALL_UNASSIGNED, SYSCALL_none, SYSCALL_partial, SYSCALL
 
 struct syscall_row {
     const char *name; /* NULL: the number is not assigned */
-    uint8_t kinds[SYSCALL_ARGS_MAX];
+    uint16_t kinds[SYSCALL_ARGS_MAX]; /* enum syscall_argument */
     uint8_t result;
     uint8_t status;
     const char *note;
@@ -59,6 +60,9 @@ extern const struct syscall_row syscall_rows[SYSCALL_COUNT];
 
 /* Number of arguments of a row: the kinds before ARG_END. */
 unsigned int syscall_row_arity(const struct syscall_row *row);
+
+/* Is the kind one of the n in the list? */
+bool syscall_kind_is_in(unsigned int kind, const uint16_t *kinds, size_t n);
 
 /* Name of a number, NULL if it is not assigned (abi/syscall_names.c: kernels too). */
 const char *syscall_name(uint64_t nr);

@@ -75,12 +75,12 @@ void filter_free(struct filter *f)
 
 bool filter_argument_is_short(uint64_t nr, unsigned index)
 {
-    static const uint8_t kinds[] = {ARG_INT, ARG_UINT, ARG_FD, ARG_DIRFD, ARG_PID, ARG_UID, ARG_SIG, ARG_MODE,
-                                    ARG_OPEN_MODE, ARG_MKNOD_MODE};
+    static const uint16_t kinds[] = {ARG_INT, ARG_UINT, ARG_FD, ARG_DIRFD, ARG_PID, ARG_UID, ARG_SIG, ARG_MODE,
+                                    ARG_OPEN_MODE, ARG_MKNOD_MODE, ARG_HEX32};
 
     if (nr >= SYSCALL_COUNT || index >= SYSCALL_ARGS_MAX)
         return false;
-    return memchr(kinds, syscall_rows[nr].kinds[index], sizeof kinds) != NULL;
+    return syscall_kind_is_in(syscall_rows[nr].kinds[index], kinds, ARRAY_SIZE(kinds));
 }
 
 static bool value_holds(unsigned test, int64_t value, int64_t wanted)

@@ -174,10 +174,10 @@ static void mask_text(struct collection *c, struct bytes *to, const char *text, 
 
 static bool kind_is_time(unsigned kind)
 {
-    static const uint8_t kinds[] = {ARG_TIMESPEC_OUT, ARG_TIMEVAL_OUT, ARG_TIME_OUT, ARG_RUSAGE, ARG_TMS, ARG_SYSINFO,
+    static const uint16_t kinds[] = {ARG_TIMESPEC_OUT, ARG_TIMEVAL_OUT, ARG_TIME_OUT, ARG_RUSAGE, ARG_TMS, ARG_SYSINFO,
                                     ARG_TIMESPEC_REM, ARG_ITIMERSPEC_OUT, ARG_ITIMERVAL_OUT, ARG_STATFS};
 
-    return memchr(kinds, (int)kind, sizeof kinds) != NULL;
+    return syscall_kind_is_in(kind, kinds, ARRAY_SIZE(kinds));
 }
 
 static void mask_argument(struct collection *c, struct bytes *to, const struct trace_call *call, const struct decode_call *d,
