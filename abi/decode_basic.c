@@ -60,7 +60,8 @@ static void out_descriptor(struct decoder *d, int fd)
 void out_fd(struct decoder *d, int fd)
 {
     out_signed(d, fd);
-    out_descriptor(d, fd);
+    if (fd >= 0) /* AT_FDCWD is a folder's */
+        out_descriptor(d, fd);
 }
 
 void print_dirfd(struct decoder *d, uint64_t value)
@@ -202,6 +203,11 @@ void print_dev(struct decoder *d, uint64_t value)
         (unsigned long long)high, (unsigned long long)low);
 }
 
+void print_dev32(struct decoder *d, uint64_t value)
+{
+    print_dev(d, (uint32_t)value);
+}
+
 /* mknod's device number means something for two of the file types only. */
 void print_mknod_dev(struct decoder *d, uint64_t value)
 {
@@ -300,8 +306,7 @@ void out_hex_quoted(struct decoder *d, const uint8_t *bytes, size_t n, bool ends
     out_text(d, ends_early ? "\"..." : "\"");
 }
 
-/* A NUL-terminated string of which at most `shown` bytes are printed. */
-static void print_text(struct decoder *d, enum memory which, uint64_t address, size_t shown)
+void out_string(struct decoder *d, enum memory which, uint64_t address, size_t shown)
 {
     uint8_t bytes[PATH_SHOWN + 1];
 
@@ -317,21 +322,26 @@ static void print_text(struct decoder *d, enum memory which, uint64_t address, s
     out_quoted(d, bytes, length, !end);
 }
 
+void out_path(struct decoder *d, uint64_t address)
+{
+    out_string(d, MEMORY_IN, address, PATH_SHOWN);
+}
+
 void print_string(struct decoder *d, uint64_t value)
 {
-    print_text(d, MEMORY_IN, value, d->row->kinds[d->index] == ARG_PATH ? PATH_SHOWN : shown_max(d));
+    out_string(d, MEMORY_IN, value, d->row->kinds[d->index] == ARG_PATH ? PATH_SHOWN : shown_max(d));
 }
 
 /* Linux puts "memfd:" before it, and takes no more than a file's name. */
 void print_mfd_name(struct decoder *d, uint64_t value)
 {
-    print_text(d, MEMORY_IN, value, MIN(shown_max(d), MFD_NAME_MAX));
+    out_string(d, MEMORY_IN, value, MIN(shown_max(d), MFD_NAME_MAX));
 }
 
 void print_string_out(struct decoder *d, uint64_t value)
 {
     if (call_succeeded(d))
-        print_text(d, MEMORY_OUT, value, PATH_SHOWN);
+        out_string(d, MEMORY_OUT, value, PATH_SHOWN);
     else
         out_address(d, value);
 }
@@ -349,6 +359,11 @@ static void print_bytes(struct decoder *d, enum memory which, uint64_t address, 
         out_hex_quoted(d, bytes, known, n > known);
     else
         out_quoted(d, bytes, known, n > known);
+}
+
+void out_buffer(struct decoder *d, enum memory which, uint64_t address, uint64_t n)
+{
+    print_bytes(d, which, address, n, false);
 }
 
 void print_buffer_in(struct decoder *d, uint64_t value)
@@ -389,9 +404,9 @@ void out_iov(struct decoder *d, const struct iov_view *view)
     out_text(d, "[");
     for (uint64_t i = 0; i < count; i++, address += sizeof segment) {
         out_text(d, i ? ", " : "");
-        bool whole = i >= shown_max(d);
-        if (whole || !memory_read(d, MEMORY_IN, address, &segment, sizeof segment)) {
-            out(d, whole ? "..." : "... /* %#llx */", (unsigned long long)address);
+        bool known = memory_read(d, MEMORY_IN, address, &segment, sizeof segment);
+        if (!known || i >= shown_max(d)) {
+            out(d, known ? "..." : "... /* %#llx */", (unsigned long long)address);
             break;
         }
         uint64_t n = which == MEMORY_IN ? segment.length : MIN(segment.length, left);
@@ -442,7 +457,7 @@ void print_argv(struct decoder *d, uint64_t value)
             out_text(d, "...");
             break;
         }
-        print_text(d, MEMORY_IN, pointer, shown_max(d));
+        out_string(d, MEMORY_IN, pointer, shown_max(d));
         value += sizeof pointer;
         if (!memory_read(d, MEMORY_IN, value, &pointer, sizeof pointer)) {
             out(d, ", ... /* %#llx */", (unsigned long long)value);

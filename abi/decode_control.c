@@ -136,11 +136,43 @@ void print_result_fcntl(struct decoder *d)
 }
 
 static const struct name arch_operations[] = {NAME(ARCH_SET_GS), NAME(ARCH_SET_FS), NAME(ARCH_GET_FS),
-                                              NAME(ARCH_GET_GS), NAME(ARCH_GET_CPUID), NAME(ARCH_SET_CPUID), NAME_END};
+                                              NAME(ARCH_GET_GS), NAME(ARCH_GET_CPUID), NAME(ARCH_SET_CPUID),
+                                              NAME(ARCH_GET_XCOMP_SUPP), NAME(ARCH_GET_XCOMP_PERM), NAME(ARCH_REQ_XCOMP_PERM),
+                                              NAME(ARCH_GET_XCOMP_GUEST_PERM), NAME(ARCH_REQ_XCOMP_GUEST_PERM),
+                                              NAME(ARCH_MAP_VDSO_X32), NAME(ARCH_MAP_VDSO_32), NAME(ARCH_MAP_VDSO_64), NAME_END};
 
 void print_arch_prctl_op(struct decoder *d, uint64_t value)
 {
     out_name(d, arch_operations, (uint32_t)value, "ARCH_???");
+}
+
+/* Sets of parts of the processor's state, or the number of one: the meaning stands behind it. */
+static void print_processor_features(struct decoder *d, uint32_t operation, uint64_t value)
+{
+    static const char *const parts[] = {"FP", "SSE", "YMM", "BNDREGS", "BNDCSR", "OPMASK", "ZMM_Hi256", "Hi16_ZMM", "PT_UNIMPLEMENTED_SO_FAR",
+                                        "PKRU", "PASID", [15] = "LBR", [17] = "XTILE_CFG", [18] = "XTILE_DATA"};
+    static const struct name sets[] = {{3, "XFEATURE_MASK_FPSSE"}, {1, "XFEATURE_MASK_FP"}, {2, "XFEATURE_MASK_SSE"}, {4, "XFEATURE_MASK_YMM"},
+                                       {8, "XFEATURE_MASK_BNDREGS"}, {16, "XFEATURE_MASK_BNDCSR"}, {0xe0, "XFEATURE_MASK_AVX512"},
+                                       {0x100, "XFEATURE_MASK_PT"}, {0x200, "XFEATURE_MASK_PKRU"}, {0x400, "XFEATURE_MASK_PASID"},
+                                       {0x60000, "XFEATURE_MASK_XTILE"}, NAME_END};
+    struct decode_style both = *d->style;
+    const struct decode_style *style = d->style;
+    uint64_t set;
+
+    if (operation == ARCH_REQ_XCOMP_PERM || operation == ARCH_REQ_XCOMP_GUEST_PERM) {
+        out_hex(d, value);
+        if (style->names != DECODE_NUMBERS)
+            out(d, " /* XFEATURE_%s */", value < ARRAY_SIZE(parts) && parts[value] ? parts[value] : "???");
+        return;
+    }
+    if (!fetch_out(d, value, &set, sizeof set))
+        return;
+    both.names = style->names == DECODE_NUMBERS ? DECODE_NUMBERS : DECODE_BOTH;
+    d->style = &both;
+    out_text(d, "[");
+    out_flags(d, sets, set, "XFEATURE_MASK_???");
+    out_text(d, "]");
+    d->style = style;
 }
 
 void print_arch_prctl_arg(struct decoder *d, uint64_t value)
@@ -150,10 +182,12 @@ void print_arch_prctl_arg(struct decoder *d, uint64_t value)
 
     if (operation == ARCH_GET_CPUID)
         d->skipped = true;
+    else if (operation >= ARCH_GET_XCOMP_SUPP && operation <= ARCH_REQ_XCOMP_GUEST_PERM)
+        print_processor_features(d, operation, value);
     else if (operation != ARCH_GET_FS && operation != ARCH_GET_GS)
         out(d, "%#llx", (unsigned long long)value);
     else if (fetch_out(d, value, &base, sizeof base))
-        out(d, "[%#llx]", (unsigned long long)base);
+        out_text(d, "["), out_address(d, base), out_text(d, "]");
 }
 
 static const struct name futex_operations[] = {
@@ -161,12 +195,20 @@ static const struct name futex_operations[] = {
     NAME(FUTEX_LOCK_PI), NAME(FUTEX_UNLOCK_PI), NAME(FUTEX_TRYLOCK_PI), NAME(FUTEX_WAIT_BITSET),
     NAME(FUTEX_WAKE_BITSET), NAME(FUTEX_WAIT_REQUEUE_PI), NAME(FUTEX_CMP_REQUEUE_PI), NAME(FUTEX_LOCK_PI2), NAME_END};
 
+/* Operations whose time may be one of the clock of the day. */
+static bool futex_has_clock(uint32_t command)
+{
+    return command == FUTEX_WAIT || command == FUTEX_WAIT_BITSET || command == FUTEX_WAIT_REQUEUE_PI || command == FUTEX_LOCK_PI2;
+}
+
 void print_futex_op(struct decoder *d, uint64_t value)
 {
     uint32_t operation = (uint32_t)value;
-    const char *name = name_find(futex_operations, operation & FUTEX_CMD_MASK);
+    uint32_t command = operation & (uint32_t)FUTEX_CMD_MASK;
+    const char *name = name_find(futex_operations, command);
 
-    if (!name || operation & ~(uint32_t)(0x7f | FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME)) {
+    if (!name || (operation & FUTEX_CLOCK_REALTIME && !futex_has_clock(command)) ||
+        operation & ~(uint32_t)(0x7f | FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME)) {
         out(d, "%#x /* FUTEX_??? */", operation);
         return;
     }

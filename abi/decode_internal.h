@@ -54,6 +54,13 @@ static inline void out_text(struct decoder *d, const char *text)
     d->used += n;
 }
 
+/* What was printed since d->used was this is taken back. */
+static inline void out_back(struct decoder *d, size_t used)
+{
+    d->used = used;
+    d->buffer[used] = '\0';
+}
+
 void out_address(struct decoder *d, uint64_t address); /* NULL or 0x... */
 void out_fd(struct decoder *d, int fd);                /* and what it is, if that is asked for */
 void out_quoted(struct decoder *d, const uint8_t *bytes, size_t n, bool ends_early); /* "..." and the dots */
@@ -85,6 +92,11 @@ bool call_succeeded(struct decoder *d);
 bool fetch_out(struct decoder *d, uint64_t address, void *to, size_t n);
 bool fetch_in(struct decoder *d, uint64_t address, void *to, size_t n);
 
+/* A NUL-terminated text of which at most `shown` bytes are printed; a path; n bytes, of which as many as strings have. */
+void out_string(struct decoder *d, enum memory which, uint64_t address, size_t shown);
+void out_path(struct decoder *d, uint64_t address);
+void out_buffer(struct decoder *d, enum memory which, uint64_t address, uint64_t n);
+
 /*
  * A struct iovec array: [{iov_base="...", iov_len=N}, ...].  Of what a call stores (MEMORY_OUT), only the first `stored`
  * bytes.  `foreign`: the memory is another process's, only its addresses are known.
@@ -100,6 +112,11 @@ void out_iov(struct decoder *d, const struct iov_view *view);
 void out_socket_address(struct decoder *d, enum memory which, uint64_t address, int32_t length);
 void out_socket_level(struct decoder *d, uint32_t level);
 void out_ucred(struct decoder *d, const struct ucred *u);
+
+/* ARM's numbers of prctl: a vector length with flags, keys, tags of addresses. */
+void out_vector_length(struct decoder *d, uint64_t value, bool is_sve);
+void out_pointer_keys(struct decoder *d, uint64_t value);
+void out_tagged_addresses(struct decoder *d, uint64_t value);
 
 /* What a structure of `size` bytes has beyond those known here, unless it is all zero. */
 void out_struct_rest(struct decoder *d, uint64_t address, uint64_t known, uint64_t size);
@@ -122,9 +139,20 @@ struct name {
 const char *name_find(const struct name *names, uint64_t value);
 /* The name, or 0x... and a comment with the unknown name. */
 void out_name(struct decoder *d, const struct name *names, uint64_t value, const char *unknown);
-/* A|B|0x..., 0 if there are none; names of value 0 are for that case. */
+/* A|B|0x..., 0 if there are none; names of value 0 are for that case.  No remark on unknown bits if `unknown` is NULL. */
 void out_flags(struct decoder *d, const struct name *names, uint64_t value, const char *unknown);
 void out_open_flags(struct decoder *d, uint64_t value);
+
+/*
+ * A number that is made of several parts, each with names: `if (parts_begin(d, value, &p)) { names of the parts; parts_end(d, &p); }`.
+ * Where numbers are shown, the whole is one; where both are, the parts' names are in one comment.
+ */
+struct parts {
+    struct decode_style style;
+    const struct decode_style *before;
+};
+bool parts_begin(struct decoder *d, uint64_t value, struct parts *p); /* false: it is done, only the number is wanted */
+void parts_end(struct decoder *d, struct parts *p);
 
 /* Defines the printer of a 32-bit argument of flags, or of one value, from its list of names. */
 #define DECODE_FLAGS(printer, unknown, ...)                                                                            \

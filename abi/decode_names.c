@@ -71,7 +71,7 @@ static void out_named_flags(struct decoder *d, const struct name *names, uint64_
     if (value == 0)
         out_text(d, names->text && names->value == 0 ? names->text : "0");
     else if (rest == value)
-        out(d, "%#llx /* %s */", (unsigned long long)rest, unknown);
+        out(d, unknown ? "%#llx /* %s */" : "%#llx", (unsigned long long)rest, unknown);
     else if (rest)
         out(d, "%s%#llx", d->used > before ? "|" : "", (unsigned long long)rest);
 }
@@ -100,6 +100,29 @@ static const struct name open_flags[] = {
     NAME(O_SYNC),   NAME(__O_SYNC),   NAME(O_DSYNC),   NAME(O_DIRECT),    {0100000, "O_LARGEFILE"},
     NAME(O_NOFOLLOW), NAME(O_NOATIME), NAME(O_CLOEXEC), NAME(O_PATH),     NAME(O_TMPFILE), NAME(__O_TMPFILE),
     NAME(O_DIRECTORY), NAME(FASYNC),  NAME_END};
+
+bool parts_begin(struct decoder *d, uint64_t value, struct parts *p)
+{
+    p->before = d->style;
+    if (d->style->names != DECODE_NAMES)
+        out_hex(d, value);
+    if (d->style->names == DECODE_NUMBERS)
+        return false;
+    if (d->style->names == DECODE_BOTH) {
+        out_text(d, " /* ");
+        p->style = *d->style;
+        p->style.names = DECODE_NAMES;
+        d->style = &p->style;
+    }
+    return true;
+}
+
+void parts_end(struct decoder *d, struct parts *p)
+{
+    d->style = p->before;
+    if (d->style->names == DECODE_BOTH)
+        out_text(d, " */");
+}
 
 void out_open_flags(struct decoder *d, uint64_t value)
 {
@@ -226,16 +249,21 @@ DECODE_FLAGS(umount_flags, "MNT_???", NAME(MNT_FORCE), NAME(MNT_DETACH), NAME(MN
 void print_mfd_flags(struct decoder *d, uint64_t value)
 {
     static const struct name names[] = {NAME(MFD_CLOEXEC), NAME(MFD_ALLOW_SEALING), NAME(MFD_HUGETLB), NAME_END};
-    uint32_t flags = (uint32_t)value, shift = flags >> MFD_HUGE_SHIFT;
+    uint32_t flags = (uint32_t)value, shift = flags >> MFD_HUGE_SHIFT, rest = flags & ((1u << MFD_HUGE_SHIFT) - 1);
+    struct parts p;
 
-    if (d->style->names == DECODE_NUMBERS || !shift || !(flags & MFD_HUGETLB)) {
+    if (!shift) {
         out_flags(d, names, flags, "MFD_???");
         return;
     }
-    if (d->style->names == DECODE_BOTH)
-        out(d, "%#x /* ", flags);
-    out_named_flags(d, names, flags & ((1u << MFD_HUGE_SHIFT) - 1), "MFD_???");
-    out(d, "|%u<<MFD_HUGE_SHIFT%s", shift, d->style->names == DECODE_BOTH ? " */" : "");
+    if (!parts_begin(d, flags, &p))
+        return;
+    if (rest) {
+        out_flags(d, names, rest, "MFD_???");
+        out_text(d, "|");
+    }
+    out(d, "%u<<MFD_HUGE_SHIFT", shift);
+    parts_end(d, &p);
 }
 
 DECODE_FLAGS(close_range_flags, "CLOSE_RANGE_???", NAME(CLOSE_RANGE_UNSHARE), NAME(CLOSE_RANGE_CLOEXEC))

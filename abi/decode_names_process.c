@@ -9,7 +9,6 @@
 #include <linux/mman.h>
 #include <linux/resource.h>
 #include <linux/sched.h>
-#include <linux/seccomp.h>
 #include <linux/time.h>
 #include <linux/timerfd.h>
 #include <linux/wait.h>
@@ -32,7 +31,10 @@ void print_mmap_flags(struct decoder *d, uint64_t value)
         NAME(MAP_STACK),    NAME(MAP_HUGETLB),    NAME(MAP_SYNC),  NAME(MAP_FIXED_NOREPLACE), NAME_END};
     uint64_t huge = value & ((uint64_t)MAP_HUGE_MASK << MAP_HUGE_SHIFT);
     uint64_t rest = value & ~huge & ~(uint64_t)MAP_TYPE;
+    struct parts p;
 
+    if (!parts_begin(d, value, &p))
+        return;
     out_name(d, types, value & MAP_TYPE, "MAP_???");
     if (rest) {
         out(d, "|");
@@ -40,6 +42,7 @@ void print_mmap_flags(struct decoder *d, uint64_t value)
     }
     if (huge)
         out(d, "|%llu<<MAP_HUGE_SHIFT", (unsigned long long)(huge >> MAP_HUGE_SHIFT));
+    parts_end(d, &p);
 }
 
 DECODE_FLAGS(mremap_flags, "MREMAP_???", NAME(MREMAP_MAYMOVE), NAME(MREMAP_FIXED), NAME(MREMAP_DONTUNMAP))
@@ -96,9 +99,6 @@ DECODE_FLAGS(tfd_flags, "TFD_???", {O_CLOEXEC, "TFD_CLOEXEC"}, {O_NONBLOCK, "TFD
 DECODE_FLAGS(timer_flags, "TIMER_???", NAME(TIMER_ABSTIME))
 
 DECODE_FLAGS(timerfd_flags, "TFD_???", NAME(TFD_TIMER_ABSTIME), NAME(TFD_TIMER_CANCEL_ON_SET))
-
-DECODE_VALUES(seccomp_op, "SECCOMP_SET_MODE_???", NAME(SECCOMP_SET_MODE_STRICT), NAME(SECCOMP_SET_MODE_FILTER),
-       NAME(SECCOMP_GET_ACTION_AVAIL), NAME(SECCOMP_GET_NOTIF_SIZES))
 
 static const struct name barriers[] = {
     NAME(MEMBARRIER_CMD_QUERY), NAME(MEMBARRIER_CMD_GLOBAL), NAME(MEMBARRIER_CMD_GLOBAL_EXPEDITED),

@@ -26,8 +26,9 @@ void print_pollfds(struct decoder *d, uint64_t value)
     out(d, "[");
     for (uint32_t i = 0; i < count; i++) {
         out(d, i ? ", " : "");
-        if (i >= shown_max(d) || !memory_read(d, MEMORY_IN, value + i * sizeof p, &p, sizeof p)) {
-            out(d, "...");
+        bool known = memory_read(d, MEMORY_IN, value + i * sizeof p, &p, sizeof p);
+        if (!known || i >= shown_max(d)) {
+            out(d, known ? "..." : "... /* %#llx */", (unsigned long long)(value + i * sizeof p));
             break;
         }
         out(d, "{fd=");
@@ -95,17 +96,19 @@ void print_result_poll(struct decoder *d)
         out(d, ")");
 }
 
+#define FD_SET_BITS 4096 /* of a set as many as are shown */
+
 static size_t fdset_size(const struct decoder *d)
 {
     int count = (int)d->call->args[0];
 
-    return count <= 0 ? 0 : ALIGN_UP((size_t)MIN(count, 1024), (size_t)64) / 8;
+    return count <= 0 ? 0 : ALIGN_UP((size_t)MIN(count, FD_SET_BITS), (size_t)64) / 8;
 }
 
 /* The descriptors in a set: returns how many were printed, each with the separator that fits. */
 static unsigned print_set_members(struct decoder *d, const uint8_t *set, const char *first)
 {
-    int count = MIN((int)d->call->args[0], 1024);
+    int count = MIN((int)d->call->args[0], FD_SET_BITS);
     unsigned printed = 0;
 
     for (int fd = 0; fd < count; fd++) {
@@ -119,7 +122,7 @@ static unsigned print_set_members(struct decoder *d, const uint8_t *set, const c
 
 void print_fdset(struct decoder *d, uint64_t value)
 {
-    uint8_t set[128];
+    uint8_t set[FD_SET_BITS / 8];
     size_t size = fdset_size(d);
 
     if (size == 0 || !value || !memory_read(d, MEMORY_IN, value, set, size)) {
@@ -134,7 +137,7 @@ void print_fdset(struct decoder *d, uint64_t value)
 void print_result_select(struct decoder *d)
 {
     static const char *const names[] = {"in [", "out [", "except ["};
-    uint8_t set[128];
+    uint8_t set[FD_SET_BITS / 8];
     bool any = false;
 
     if (d->call->result == 0) {

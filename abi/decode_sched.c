@@ -87,8 +87,9 @@ void print_futex_waitv(struct decoder *d, uint64_t value)
     out(d, "[");
     for (uint32_t i = 0; i < count; i++) {
         out(d, i ? ", " : "");
-        if (i >= shown_max(d) || !memory_read(d, MEMORY_IN, value + i * sizeof w, &w, sizeof w)) {
-            out(d, "...");
+        bool known = memory_read(d, MEMORY_IN, value + i * sizeof w, &w, sizeof w);
+        if (!known || i >= shown_max(d)) {
+            out(d, known ? "..." : "... /* %#llx */", (unsigned long long)(value + i * sizeof w));
             break;
         }
         print_waiter(d, &w);

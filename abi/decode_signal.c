@@ -5,6 +5,8 @@
 
 #include <asm/siginfo.h>
 #include <asm/signal.h>
+#include <linux/audit.h>
+#include <linux/audit.h>
 
 #include "abi/capture.h"
 #include "lib/format.h"
@@ -64,22 +66,27 @@ void out_signal(struct decoder *d, uint64_t number)
 {
     const char *name = number <= SIGNALS ? signal_name((unsigned)number) : NULL;
 
-    if (name)
+    if (name && d->style->names == DECODE_NAMES) {
         out_text(d, name);
-    else
-        out_signed(d, (int)number);
+        return;
+    }
+    out_signed(d, (int)number);
+    if (name && d->style->names == DECODE_BOTH)
+        out(d, " /* %s */", name);
 }
 
 void print_signal(struct decoder *d, uint64_t value)
 {
-    const char *name = (uint32_t)value <= SIGNALS ? signal_name((uint32_t)value) : NULL;
+    out_signal(d, (uint32_t)value);
+}
 
-    if (d->style->names == DECODE_NAMES || !name)
-        out_signal(d, (uint32_t)value);
-    else if (d->style->names == DECODE_BOTH)
-        out(d, "%d /* %s */", (int)value, name);
+/* INT, or its number. */
+static void out_member(struct decoder *d, unsigned number)
+{
+    if (d->style->names == DECODE_NAMES)
+        out_text(d, signal_name(number) + 3);
     else
-        out_signed(d, (int)value);
+        out(d, d->style->names == DECODE_BOTH ? "%u /* %s */" : "%u", number, signal_name(number) + 3);
 }
 
 /* [INT TERM], or ~[...] if two thirds or more are in it; names without SIG. */
@@ -94,7 +101,8 @@ void out_signal_set(struct decoder *d, uint64_t set)
     out_text(d, "[");
     for (unsigned i = 1; i <= SIGNALS; i++) {
         if (set & BIT(i - 1)) {
-            out(d, "%s%s", separator, signal_name(i) + 3);
+            out_text(d, separator);
+            out_member(d, i);
             separator = " ";
         }
     }
@@ -130,7 +138,14 @@ void print_sigset_in(struct decoder *d, uint64_t value)
 
 void print_sigset_out(struct decoder *d, uint64_t value)
 {
-    uint64_t set;
+    uint64_t set = 0, size = d->call->args[d->index + 1];
+
+    /* rt_sigpending stores as much of a set as there is room for. */
+    if (d->row->kinds[0] == ARG_SIGSET_OUT && size < sizeof set) {
+        if (fetch_out(d, value, &set, (size_t)size))
+            out_signal_set(d, set);
+        return;
+    }
 
     if (sigset_size_is_wrong(d))
         out_address(d, value);
@@ -161,11 +176,11 @@ static void out_sigaction(struct decoder *d, const struct sigaction *a)
                                         NAME(SA_NOCLDWAIT), NAME_END};
     uint64_t mask;
 
+    static const struct name handlers[] = {{0, "SIG_DFL"}, {1, "SIG_IGN"}, NAME_END};
+
     out_text(d, "{sa_handler=");
-    if (a->sa_handler == SIG_DFL)
-        out_text(d, "SIG_DFL");
-    else if (a->sa_handler == SIG_IGN)
-        out_text(d, "SIG_IGN");
+    if (a->sa_handler == SIG_DFL || a->sa_handler == SIG_IGN)
+        out_name(d, handlers, (uint64_t)(uintptr_t)a->sa_handler, NULL);
     else
         out_address(d, (uint64_t)(uintptr_t)a->sa_handler);
     memcpy(&mask, &a->sa_mask, sizeof mask);
@@ -226,7 +241,8 @@ void print_stack_out(struct decoder *d, uint64_t value)
 static const struct name general_codes[] = {NAME(SI_USER), NAME(SI_KERNEL), NAME(SI_QUEUE), NAME(SI_TIMER),
                                             NAME(SI_MESGQ), NAME(SI_ASYNCIO), NAME(SI_SIGIO), NAME(SI_TKILL), NAME_END};
 
-static const char *code_name(int signal, int code)
+/* The names of a signal's own codes, or of those that any signal may have. */
+static const struct name *code_names(int signal, int code)
 {
     static const struct name child[] = {NAME(CLD_EXITED), NAME(CLD_KILLED), NAME(CLD_DUMPED), NAME(CLD_TRAPPED),
                                         NAME(CLD_STOPPED), NAME(CLD_CONTINUED), NAME_END};
@@ -246,9 +262,24 @@ static const char *code_name(int signal, int code)
     static const struct name sys[] = {NAME(SYS_SECCOMP), NAME_END};
     const struct name *own = signal == SIGIO ? poll : signal == SIGSYS ? sys : signal == SIGCHLD ? child : signal == SIGSEGV ? segv : signal == SIGBUS ? bus
                              : signal == SIGFPE ? fpe : signal == SIGILL ? ill : signal == SIGTRAP ? trap : NULL;
-    const char *text = name_find(general_codes, (uint64_t)code);
+    return !own || name_find(general_codes, (uint64_t)code) ? general_codes : own;
+}
 
-    return text || !own ? text : name_find(own, (uint64_t)code);
+/* The name, or the number without a remark. */
+static void out_code(struct decoder *d, int signal, int code)
+{
+    const char *text = name_find(code_names(signal, code), (uint64_t)code);
+
+    if (text && d->style->names == DECODE_NAMES) {
+        out_text(d, text);
+        return;
+    }
+    if (d->style->names == DECODE_NUMBERS || !text || code > 0)
+        out_hex(d, (uint32_t)code);
+    else
+        out_signed(d, code);
+    if (text && d->style->names == DECODE_BOTH)
+        out(d, " /* %s */", text);
 }
 
 static void out_sender(struct decoder *d, const siginfo_t *s)
@@ -292,6 +323,24 @@ static void out_fault(struct decoder *d, const siginfo_t *s)
     }
 }
 
+/* What a filter refused: where, which call, of which interface. */
+static void out_seccomp(struct decoder *d, const siginfo_t *s)
+{
+    static const struct name machines[] = {NAME(AUDIT_ARCH_X86_64), NAME(AUDIT_ARCH_I386), NAME_END};
+    uint64_t nr = (uint32_t)s->si_syscall;
+    const char *name = s->si_arch == AUDIT_ARCH_X86_64 ? syscall_name(nr) : NULL;
+
+    out_text(d, ", si_call_addr=");
+    out_address(d, (uint64_t)(uintptr_t)s->si_call_addr);
+    out_text(d, ", si_syscall=");
+    if (name && d->style->names == DECODE_NAMES)
+        out(d, "__NR_%s", name);
+    else
+        out(d, name && d->style->names == DECODE_BOTH ? "%llu /* __NR_%s */" : "%llu", (unsigned long long)nr, name);
+    out_text(d, ", si_arch=");
+    out_name(d, machines, s->si_arch, "AUDIT_ARCH_???");
+}
+
 /* Which fields of the union hold something depends on the code (sigaction(2)). */
 static void out_siginfo_fields(struct decoder *d, const siginfo_t *s)
 {
@@ -314,6 +363,8 @@ static void out_siginfo_fields(struct decoder *d, const siginfo_t *s)
         out_text(d, ", si_addr=");
         out_address(d, (uint64_t)(uintptr_t)s->si_addr);
         out_fault(d, s);
+    } else if (s->si_signo == SIGSYS && s->si_code == SYS_SECCOMP) {
+        out_seccomp(d, s);
     } else {
         if (s->si_pid || s->si_uid)
             out_sender(d, s);
@@ -329,14 +380,10 @@ void out_siginfo(struct decoder *d, const void *siginfo)
     memcpy(&s, siginfo, sizeof s);
     out_text(d, "{");
     if (s.si_signo) {
-        const char *code = code_name(s.si_signo, s.si_code);
-
         out_text(d, "si_signo=");
         out_signal(d, (uint32_t)s.si_signo);
-        if (code)
-            out(d, ", si_code=%s", code);
-        else
-            out(d, ", si_code=%#x", (unsigned)s.si_code);
+        out_text(d, ", si_code=");
+        out_code(d, s.si_signo, s.si_code);
         const char *error = error_name((unsigned)s.si_errno);
         if (error && d->style->names == DECODE_NAMES)
             out(d, ", si_errno=%s", error);

@@ -40,10 +40,18 @@ void print_sock_type(struct decoder *d, uint64_t value)
 
 void print_sock_protocol(struct decoder *d, uint64_t value)
 {
-    static const struct name names[] = {{0, "IPPROTO_IP"}, {1, "IPPROTO_ICMP"}, {6, "IPPROTO_TCP"}, {17, "IPPROTO_UDP"},
-                                        {41, "IPPROTO_IPV6"}, {58, "IPPROTO_ICMPV6"}, {255, "IPPROTO_RAW"}, NAME_END};
-    static const struct name routes[] = {{0, "NETLINK_ROUTE"}, {4, "NETLINK_SOCK_DIAG"}, {9, "NETLINK_AUDIT"},
-                                         {15, "NETLINK_KOBJECT_UEVENT"}, {16, "NETLINK_GENERIC"}, NAME_END};
+    static const struct name names[] = {
+        {0, "IPPROTO_IP"}, {1, "IPPROTO_ICMP"}, {2, "IPPROTO_IGMP"}, {4, "IPPROTO_IPIP"}, {6, "IPPROTO_TCP"}, {8, "IPPROTO_EGP"},
+        {12, "IPPROTO_PUP"}, {17, "IPPROTO_UDP"}, {22, "IPPROTO_IDP"}, {29, "IPPROTO_TP"}, {33, "IPPROTO_DCCP"}, {41, "IPPROTO_IPV6"},
+        {46, "IPPROTO_RSVP"}, {47, "IPPROTO_GRE"}, {50, "IPPROTO_ESP"}, {51, "IPPROTO_AH"}, {92, "IPPROTO_MTP"}, {94, "IPPROTO_BEETPH"},
+        {98, "IPPROTO_ENCAP"}, {103, "IPPROTO_PIM"}, {108, "IPPROTO_COMP"}, {115, "IPPROTO_L2TP"}, {132, "IPPROTO_SCTP"},
+        {136, "IPPROTO_UDPLITE"}, {137, "IPPROTO_MPLS"}, {143, "IPPROTO_ETHERNET"}, {255, "IPPROTO_RAW"}, {262, "IPPROTO_MPTCP"}, NAME_END};
+    static const struct name routes[] = {
+        {0, "NETLINK_ROUTE"}, {1, "NETLINK_UNUSED"}, {2, "NETLINK_USERSOCK"}, {3, "NETLINK_FIREWALL"}, {4, "NETLINK_SOCK_DIAG"},
+        {5, "NETLINK_NFLOG"}, {6, "NETLINK_XFRM"}, {7, "NETLINK_SELINUX"}, {8, "NETLINK_ISCSI"}, {9, "NETLINK_AUDIT"},
+        {10, "NETLINK_FIB_LOOKUP"}, {11, "NETLINK_CONNECTOR"}, {12, "NETLINK_NETFILTER"}, {13, "NETLINK_IP6_FW"}, {14, "NETLINK_DNRTMSG"},
+        {15, "NETLINK_KOBJECT_UEVENT"}, {16, "NETLINK_GENERIC"}, {18, "NETLINK_SCSITRANSPORT"}, {19, "NETLINK_ECRYPTFS"},
+        {20, "NETLINK_RDMA"}, {21, "NETLINK_CRYPTO"}, {22, "NETLINK_SMC"}, NAME_END};
     uint32_t family = (uint32_t)d->call->args[0];
 
     if (family == AF_INET || family == AF_INET6)
@@ -59,9 +67,14 @@ void print_sock_flags(struct decoder *d, uint64_t value)
     out_flags(d, type_flags, (uint32_t)value, "SOCK_???");
 }
 
-static const struct name levels[] = {{0, "SOL_IP"}, {1, "SOL_SOCKET"}, {6, "SOL_TCP"}, {17, "SOL_UDP"}, {41, "SOL_IPV6"},
-                                     {58, "SOL_ICMPV6"}, {255, "SOL_RAW"}, {263, "SOL_PACKET"}, {270, "SOL_NETLINK"},
-                                     NAME_END};
+static const struct name levels[] = {
+    {0, "SOL_IP"}, {1, "SOL_SOCKET"}, {6, "SOL_TCP"}, {17, "SOL_UDP"}, {41, "SOL_IPV6"}, {58, "SOL_ICMPV6"}, {132, "SOL_SCTP"},
+    {136, "SOL_UDPLITE"}, {255, "SOL_RAW"}, {256, "SOL_IPX"}, {257, "SOL_AX25"}, {258, "SOL_ATALK"}, {259, "SOL_NETROM"},
+    {260, "SOL_ROSE"}, {261, "SOL_DECNET"}, {262, "SOL_X25"}, {263, "SOL_PACKET"}, {264, "SOL_ATM"}, {265, "SOL_AAL"}, {266, "SOL_IRDA"},
+    {267, "SOL_NETBEUI"}, {268, "SOL_LLC"}, {269, "SOL_DCCP"}, {270, "SOL_NETLINK"}, {271, "SOL_TIPC"}, {272, "SOL_RXRPC"},
+    {273, "SOL_PPPOL2TP"}, {274, "SOL_BLUETOOTH"}, {275, "SOL_PNPIPE"}, {276, "SOL_RDS"}, {277, "SOL_IUCV"}, {278, "SOL_CAIF"},
+    {279, "SOL_ALG"}, {280, "SOL_NFC"}, {281, "SOL_KCM"}, {282, "SOL_TLS"}, {283, "SOL_XDP"}, {284, "SOL_MPTCP"}, {285, "SOL_MCTP"},
+    {286, "SOL_SMC"}, NAME_END};
 
 void out_socket_level(struct decoder *d, uint32_t level)
 {
@@ -71,134 +84,6 @@ void out_socket_level(struct decoder *d, uint32_t level)
 void print_sock_level(struct decoder *d, uint64_t value)
 {
     out_socket_level(d, (uint32_t)value);
-}
-
-static const struct name options[] = {
-    NAME(SO_DEBUG), NAME(SO_REUSEADDR), NAME(SO_TYPE), NAME(SO_ERROR), NAME(SO_DONTROUTE), NAME(SO_BROADCAST),
-    NAME(SO_SNDBUF), NAME(SO_RCVBUF), NAME(SO_KEEPALIVE), NAME(SO_OOBINLINE), NAME(SO_NO_CHECK), NAME(SO_PRIORITY),
-    NAME(SO_LINGER), NAME(SO_BSDCOMPAT), NAME(SO_REUSEPORT), NAME(SO_PASSCRED), NAME(SO_PEERCRED), NAME(SO_RCVLOWAT),
-    NAME(SO_SNDLOWAT), NAME(SO_RCVTIMEO_OLD), NAME(SO_SNDTIMEO_OLD), NAME(SO_SECURITY_AUTHENTICATION),
-    NAME(SO_SECURITY_ENCRYPTION_TRANSPORT), NAME(SO_SECURITY_ENCRYPTION_NETWORK), NAME(SO_BINDTODEVICE),
-    NAME(SO_ATTACH_FILTER), NAME(SO_DETACH_FILTER), NAME(SO_PEERNAME), NAME(SO_TIMESTAMP_OLD), NAME(SO_ACCEPTCONN),
-    NAME(SO_PEERSEC), NAME(SO_SNDBUFFORCE), NAME(SO_RCVBUFFORCE), NAME(SO_PASSSEC), NAME(SO_TIMESTAMPNS_OLD),
-    NAME(SO_MARK), NAME(SO_TIMESTAMPING_OLD), NAME(SO_PROTOCOL), NAME(SO_DOMAIN), NAME(SO_RXQ_OVFL),
-    NAME(SO_WIFI_STATUS), NAME(SO_PEEK_OFF), NAME(SO_NOFCS), NAME(SO_LOCK_FILTER), NAME(SO_SELECT_ERR_QUEUE),
-    NAME(SO_BUSY_POLL), NAME(SO_MAX_PACING_RATE), NAME(SO_BPF_EXTENSIONS), NAME(SO_INCOMING_CPU), NAME(SO_ATTACH_BPF),
-    NAME(SO_ATTACH_REUSEPORT_CBPF), NAME(SO_ATTACH_REUSEPORT_EBPF), NAME(SO_CNX_ADVICE), NAME(SO_MEMINFO),
-    NAME(SO_INCOMING_NAPI_ID), NAME(SO_COOKIE), NAME(SO_PEERGROUPS), NAME(SO_ZEROCOPY), NAME(SO_TXTIME),
-    NAME(SO_BINDTOIFINDEX), NAME(SO_TIMESTAMP_NEW), NAME(SO_TIMESTAMPNS_NEW), NAME(SO_TIMESTAMPING_NEW),
-    NAME(SO_RCVTIMEO_NEW), NAME(SO_SNDTIMEO_NEW), NAME(SO_DETACH_REUSEPORT_BPF), NAME(SO_PREFER_BUSY_POLL),
-    NAME(SO_BUSY_POLL_BUDGET), NAME(SO_NETNS_COOKIE), NAME(SO_BUF_LOCK), NAME(SO_RESERVE_MEM), NAME(SO_TXREHASH), NAME_END};
-
-void print_sock_option(struct decoder *d, uint64_t value)
-{
-    if ((uint32_t)d->call->args[1] == SOL_SOCKET)
-        out_name(d, options, (uint32_t)value, "SO_???");
-    else
-        out(d, "%#x", (uint32_t)value);
-}
-
-/* Options that strace shows as bytes where they are not an int long. */
-static bool option_is_bytes(uint32_t name)
-{
-    switch (name) {
-    case SO_RCVTIMEO_OLD: case SO_RCVTIMEO_NEW: case SO_SNDTIMEO_OLD: case SO_SNDTIMEO_NEW: case SO_BINDTODEVICE:
-    case SO_PEERNAME: case SO_PEERGROUPS: case SO_PEERSEC: case SO_COOKIE: case SO_MEMINFO: case SO_TXTIME:
-    case SO_ATTACH_FILTER: case SO_NETNS_COOKIE: case SO_MAX_PACING_RATE:
-        return true;
-    default:
-        return false;
-    }
-}
-
-void out_ucred(struct decoder *d, const struct ucred *u)
-{
-    out(d, "{pid=%d, uid=", u->pid);
-    print_uid(d, u->uid);
-    out(d, ", gid=");
-    print_uid(d, u->gid);
-    out(d, "}");
-}
-
-/* n bytes of a struct linger or, if that is stored, of a struct ucred. */
-static bool print_option_struct(struct decoder *d, uint64_t address, const uint8_t *bytes, size_t n)
-{
-    uint32_t name = (uint32_t)d->call->args[2];
-    struct linger l;
-    struct ucred u;
-
-    if (name == SO_LINGER && n >= sizeof l) {
-        memcpy(&l, bytes, sizeof l);
-        out(d, "{l_onoff=%d, l_linger=%d}", l.l_onoff, l.l_linger);
-    } else if (name == SO_PEERCRED && n >= sizeof u) {
-        memcpy(&u, bytes, sizeof u);
-        out_ucred(d, &u);
-    } else if (name == SO_LINGER) {
-        out_address(d, address);
-    } else {
-        return false;
-    }
-    return true;
-}
-
-static void print_option_number(struct decoder *d, const uint8_t *bytes)
-{
-    bool is_error = (uint32_t)d->call->args[2] == SO_ERROR && d->row->kinds[d->index] == ARG_SOCKOPT_OUT;
-    int32_t number;
-
-    memcpy(&number, bytes, sizeof number);
-    if (is_error && number > 0 && error_name((unsigned)number))
-        out(d, "[%s]", error_name((unsigned)number));
-    else
-        out(d, "[%d]", number);
-}
-
-/* n bytes of an option's value, of which `known` (at most as many as are shown) are in `bytes`. */
-static void print_option_value(struct decoder *d, uint64_t address, const uint8_t *bytes, size_t known, size_t n)
-{
-    bool general = (uint32_t)d->call->args[1] == SOL_SOCKET;
-    bool as_bytes = !general || option_is_bytes((uint32_t)d->call->args[2]);
-
-    if (general && print_option_struct(d, address, bytes, known))
-        return;
-    if (n == sizeof(int32_t) || (n > sizeof(int32_t) && !as_bytes))
-        print_option_number(d, bytes);
-    else if (as_bytes && n != 0)
-        out_quoted(d, bytes, known, n > known);
-    else
-        out_address(d, address);
-}
-
-void print_sockopt_in(struct decoder *d, uint64_t value)
-{
-    int32_t length = (int32_t)d->call->args[4];
-    uint8_t bytes[STRING_SHOWN];
-    size_t known = length > 0 ? memory_read_some(d, MEMORY_IN, value, bytes, MIN((size_t)length, sizeof bytes)) : 0;
-
-    if (length == 0 && value && (uint32_t)d->call->args[2] == SO_BINDTODEVICE)
-        out(d, "\"\"");
-    else if (length < (int32_t)sizeof(int32_t) || known < MIN((size_t)length, sizeof(int32_t)))
-        out_address(d, value);
-    else
-        print_option_value(d, value, bytes, known, (size_t)length);
-}
-
-void print_sockopt_out(struct decoder *d, uint64_t value)
-{
-    uint8_t bytes[STRING_SHOWN];
-    uint32_t length;
-
-    if (!call_succeeded(d) || !memory_read(d, MEMORY_OUT, d->call->args[4], &length, sizeof length)) {
-        out_address(d, value);
-        return;
-    }
-    size_t known = memory_read_some(d, MEMORY_OUT, value, bytes, MIN((size_t)length, sizeof bytes));
-    if (known == 0 || known < MIN((size_t)length, sizeof bytes))
-        out_address(d, value);
-    else if (length < sizeof(int32_t))
-        out_hex_quoted(d, bytes, known, false);
-    else
-        print_option_value(d, value, bytes, known, length);
 }
 
 void print_shut_how(struct decoder *d, uint64_t value)

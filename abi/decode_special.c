@@ -101,7 +101,7 @@ static void print_personality_value(struct decoder *d, uint32_t value)
     out_name(d, types, value & PER_MASK, "PER_???");
     if (value & ~(uint32_t)PER_MASK) {
         out(d, "|");
-        out_flags(d, flags, value & ~(uint32_t)PER_MASK, "???");
+        out_flags(d, flags, value & ~(uint32_t)PER_MASK, NULL);
     }
 }
 
