@@ -4,10 +4,11 @@
 usage: strace_tests.py [--build DIR] [--machine M] [--all | --quick] [--show] [--update] [NAME...]
 
 The programs are those of Debian's source package of strace, fetched into sources/strace/ and built there, static, once.  The
-tests are the lines of its gen_tests.in that need nothing but options that `trapline trace` has; their calls must be ones that the guest kernel
-implements.  Without names those of strace_tests.pass run, a list that only grows (--update adds what passes); with --all every one that
-can be tried.  Programs that skip themselves (status 77) count as neither.  Spaces before `=` are not compared: the task's number stands before a
-line of ours.  Exit status: 0 all of the list pass, 1 some do not, 77 the sources cannot be had here.
+tests are those that tests/oracle/strace_suite.py can describe: the rows of its gen_tests.in that need nothing but options that `trapline trace`
+has, and some scripts.  A call that the guest kernel lacks counts too: its arguments are to be shown, and ENOSYS.  Without names those of
+strace_tests.pass run, a list that only grows (--update adds what passes); with --all every one that can be tried.  Programs that skip
+themselves (status 77) count as neither.  Spaces before `=` are not compared: the task's number stands before a line of ours.  Exit
+status: 0 all of the list pass, 1 some do not, 77 the sources cannot be had here.
 """
 import argparse
 import difflib
@@ -20,6 +21,8 @@ import subprocess
 import sys
 import tempfile
 
+import strace_suite
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 SOURCES = os.path.join(TOP, "sources", "strace")
@@ -28,91 +31,21 @@ LIST = os.path.join(HERE, "strace_tests.pass")
 CONFIGURE = ["--disable-mpers", "--disable-gcc-Werror", "--enable-bundled=yes", "--without-libdw", "--without-libunwind",
              "--without-libselinux", "CFLAGS=-O1 -w"]
 AT_ONCE = 16  # tests in one boot
+BEGINNING = r'(\[ *\d+\] )?execve\("(/tests/|\\x2f\\x74\\x65\\x73\\x74\\x73)'  # as -n and -xx show it too
 
 SLOW = {"chdir", "at_fdcwd-pathmax", "printpath-umovestr", "printpath-umovestr-peekdata", "printpath-umovestr-undumpable"}  # thousands of lines of 4 KiB: by name only
 
-# Options that mean the same to us; those with a value.
-PLAIN = re.compile(r"^-(f|y|yy|v|x|xx|T|r|q+|z|Z|n|i|tt?t?)$")
-VALUED = re.compile(r"^(-[aseXP]|--(trace|string-limit|columns|trace-path))(=?.*)$")
-QUIRK_ARGUMENTS, QUIRK_START = "QUIRK:PROG-ARGS:", "QUIRK:START-OF-TEST-OUTPUT"
-
 # Runs each test in a folder of its own; what it prints goes between two marks.
 DRIVER = """#!/bin/busybox sh
-while read -r name arguments; do
+run() {{
+    name=$1; shift
     busybox mkdir -p /tmp/$name.d/sub; cd /tmp/$name.d/sub
     echo "== $name"
-    busybox timeout -s KILL 20 /tests/$name $arguments
+    busybox timeout -s KILL 20 /tests/$name "$@"
     echo "-- $?"
-done < /tests.list
+}}
+{commands}
 """
-
-
-class Test:
-    def __init__(self, name, words):
-        self.name, self.options, self.arguments, self.start = name, [], [], None
-        self.follows = "-f" in words
-        for word in words:
-            if word.startswith(QUIRK_ARGUMENTS):
-                self.arguments = word[len(QUIRK_ARGUMENTS):].split()
-            elif word.startswith(QUIRK_START + "-REGEX:"):
-                self.start = re.compile(word[len(QUIRK_START) + 7:])
-            elif word.startswith(QUIRK_START + ":"):
-                self.start = re.compile(re.escape(word[len(QUIRK_START) + 1:]))
-            else:
-                self.options.append(word)
-        joined = " ".join(self.options)
-        if not re.search(r"-e ?trace=|--trace=", joined):
-            self.options += ["-e", f"trace={name}"]
-
-    def calls(self):
-        """The traced calls, as far as they are plain names."""
-        words = " ".join(self.options)
-        found = re.findall(r"(?:-e ?trace=|--trace=)(\S+)", words)
-        return [name.lstrip("?") for text in found for name in text.strip("'\"").split(",")]
-
-
-def usable(words):
-    """Are all these options ours too?"""
-    skip = False
-    for word in words:
-        if skip:
-            skip = False
-        elif word.startswith("QUIRK:"):
-            if not word.startswith((QUIRK_ARGUMENTS, QUIRK_START)):
-                return False
-        elif PLAIN.match(word):
-            continue
-        elif VALUED.match(word):
-            skip = VALUED.match(word).group(3) == "" and not word.startswith("--")
-            if re.search("inject|fault|kvm|namespace|secontext|decode-pids", word):
-                return False
-        else:
-            return False
-    return not re.search(r"-e ?(inject|fault|kvm|decode|read=|write=|verbose|raw|abbrev)", " ".join(words))
-
-
-def all_tests():
-    tests = {}
-    with open(os.path.join(TESTS, "gen_tests.in"), encoding="utf-8") as f:
-        for line in f:
-            fields = line.split(None, 1)
-            if not fields or fields[0].startswith("#"):
-                continue
-            rest = fields[1].strip() if len(fields) > 1 else ""
-            if (rest and not rest.startswith("-")) or re.search(r"[<>$|`]", rest):
-                continue
-            try:
-                words = shlex.split(rest)
-            except ValueError:
-                continue
-            if usable(words) and os.path.exists(os.path.join(TESTS, fields[0] + ".c")):
-                tests[fields[0]] = Test(fields[0], words)
-    return tests
-
-
-def implemented(options):
-    done = subprocess.run([os.path.join(options.build, "trapline"), "calls"], stdout=subprocess.PIPE, check=True)
-    return set(re.findall(r"^ *\d+ +(\w+) +(?:full|partial)", done.stdout.decode(), re.M))
 
 
 def prepare():
@@ -127,13 +60,14 @@ def prepare():
                        stderr=subprocess.DEVNULL)
 
 
-def compile_tests(names):
-    missing = [name for name in names if not os.path.exists(os.path.join(TESTS, name))]
+def compile_tests(tests, names):
+    names = [name for name in names if name in tests]
+    missing = [p for p in sorted({tests[name].program for name in names}) if not os.path.exists(os.path.join(TESTS, p))]
     if missing:
         print(f"strace_tests: building {len(missing)} programs", file=sys.stderr)
         subprocess.run(["make", "-j2", "-k", "-C", TESTS] + missing + ["LDFLAGS=-static", "CFLAGS=-O1 -w"], stdout=subprocess.DEVNULL,
                        stderr=subprocess.DEVNULL)
-    return [name for name in names if os.path.exists(os.path.join(TESTS, name))]
+    return [name for name in names if os.path.exists(os.path.join(TESTS, tests[name].program))]
 
 
 def run_sandbox(options, tests, directory):
@@ -144,12 +78,10 @@ def run_sandbox(options, tests, directory):
     os.chmod(os.path.join(tree, "tmp"), 0o1777)
     shutil.copy("/bin/busybox", os.path.join(tree, "bin", "busybox"))
     with open(os.path.join(tree, "driver"), "w", encoding="ascii") as f:
-        f.write(DRIVER)
+        f.write(DRIVER.format(commands="\n".join(f"run {t.name} {shlex.join(t.arguments)} {t.shell_redirections()}" for t in tests)))
     os.chmod(os.path.join(tree, "driver"), 0o755)
-    with open(os.path.join(tree, "tests.list"), "w", encoding="ascii") as f:
-        for test in tests:
-            f.write(" ".join([test.name] + test.arguments) + "\n")
-            shutil.copy(os.path.join(TESTS, test.name), os.path.join(tree, "tests", test.name))
+    for test in tests:
+        shutil.copy(os.path.join(TESTS, test.program), os.path.join(tree, "tests", test.name))
     done = subprocess.run([os.path.join(options.build, "trapline"), "run", "--machine", options.machine, "--root", tree, "--timeout", "600",
                            "--trace-binary", log, "--", "/driver"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                           timeout=660)
@@ -188,18 +120,38 @@ def our_lines(options, test, log, tids):
     folder = f"/tmp/{test.name}.d/sub/"  # strace takes -P from where the test runs
     words = [w for w in test.options if w != "-f"]
     words = [folder + w if before == "-P" and not w.startswith("/") else w for before, w in zip([""] + words, words)]
-    words += ["-e", "tid=" + ",".join(map(str, tids)), "-q"]
+    words = test.with_start(words) + ["-e", "tid=" + ",".join(map(str, tids)), "-q"]
     done = subprocess.run([options.trapline, "trace"] + words + [log], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
     lines = done.stdout.decode("latin-1").splitlines()
     if not test.follows:
         lines = [re.sub(r"^\d+ +", "", line) for line in lines]
-        at = next((i for i, line in enumerate(lines) if line.startswith("execve(\"/tests/")), None)
-        lines = lines[at:] if at is not None else lines
+        at = next((i for i, line in enumerate(lines) if re.match(BEGINNING, line)), None)
+        lines = lines[at + test.starts_apart():] if at is not None else lines
     return lines
 
 
 def normal(lines):
     return [re.sub(r"\) +=", ") =", line) for line in lines]
+
+
+def same(test, expected, ours):
+    if test.patterns:
+        expected = [pattern.replace("[[:xdigit:]]", "[0-9a-f]") for pattern in expected]
+        return all(any(re.fullmatch(pattern.lstrip("!"), line) for line in ours) != pattern.startswith("!") for pattern in expected)
+    return expected == ours
+
+
+def compared(test, lines):
+    """Those of the lines that the test is about."""
+    if test.drop:
+        lines = [line for line in lines if not re.match(test.drop, line)]
+    if test.start:
+        lines = lines[next((i for i, line in enumerate(lines) if re.search(test.start, line)), len(lines)):]
+    if test.after:
+        lines = lines[next((i + 1 for i, line in enumerate(lines) if re.match(test.after, line)), len(lines)):]
+    if test.unique:
+        lines = [line for before, line in zip([None] + lines, lines) if line != before]
+    return lines
 
 
 def judge(options, test, result, log, tids):
@@ -208,11 +160,8 @@ def judge(options, test, result, log, tids):
         return "skipped"
     if not result:
         return "failed"  # the sandbox did not run, or not to this test's end
-    expected, ours = normal(result[0]), normal(our_lines(options, test, log, tids))
-    if test.start:
-        at = next((i for i, line in enumerate(ours) if test.start.search(line)), len(ours))
-        ours = ours[at:]
-    if expected == ours and result[1] == 0:
+    expected, ours = normal(result[0]), compared(test, normal(our_lines(options, test, log, tids)))
+    if same(test, expected, ours) and result[1] == 0:
         return "passed"
     if options.show:
         print(f"== {test.name} {' '.join(test.options)}, status {result[1]}")
@@ -237,7 +186,7 @@ def main():
     parser.add_argument("--build", default=os.path.join(TOP, "build"))
     parser.add_argument("--machine", default="bochs")
     parser.add_argument("--all", action="store_true")
-    parser.add_argument("--quick", action="store_true", help="every tenth of the list")
+    parser.add_argument("--quick", action="store_true", help="every twentieth of the list")
     parser.add_argument("--show", action="store_true", help="print how the lines differ")
     parser.add_argument("--update", action="store_true", help="add what passes to strace_tests.pass")
     parser.add_argument("names", nargs="*")
@@ -250,12 +199,12 @@ def main():
         return 77
     with open(LIST, encoding="ascii") as f:
         must = f.read().split()
-    known, tests = implemented(options), all_tests()
+    tests, others = strace_suite.all_tests(TESTS)
     if options.all:
-        names = [n for n, t in tests.items() if n not in SLOW and all(c in known or not re.fullmatch(r"\w+", c) for c in t.calls())]
+        names = [name for name in tests if name not in SLOW]
     else:
-        names = options.names or (must[::10] if options.quick else must)
-    chosen = [tests[name] for name in compile_tests([n for n in names if n in tests])]
+        names = options.names or (must[::20] if options.quick else must)
+    chosen = [tests[name] for name in compile_tests(tests, names)]
     states = {name: "skipped" for name in names}
     for start in range(0, len(chosen), AT_ONCE):
         part = chosen[start:start + AT_ONCE]
@@ -276,6 +225,10 @@ def main():
             print(f"  {name}: " + next((why for pattern, why in reasons if pattern.fullmatch(name)), "for no known reason"))
     if options.update:
         update(must, states)
+    if options.all:
+        print(f"not tried: {len(others)}")
+        for why in sorted(set(others.values())):
+            print(f"  {why}: {sum(other == why for other in others.values())}")
     print(f"strace_tests: {sum(states[n] == 'passed' for n in states)} passed, {len(bad)} failed")
     return 1 if bad else 0
 
