@@ -7,6 +7,7 @@
 
 #include "abi/capture.h"
 #include "abi/syscalls.h"
+#include "lib/format.h"
 #include "tools/message.h"
 #include "tools/trace_machine.h"
 #include "tools/trace_verdict.h"
@@ -23,55 +24,81 @@ static void add(struct json_writer *w, const char *text)
     bytes_append(&w->line, text, strlen(text));
 }
 
+static bool is_plain(uint8_t c)
+{
+    return c >= ' ' && c <= '~' && c != '"' && c != '\\';
+}
+
 /* A string; bytes that are no ASCII stand as the characters of the same numbers. */
 static void add_string(struct json_writer *w, const char *text, size_t n)
 {
     static const char digits[] = "0123456789abcdef";
 
     bytes_append(&w->line, "\"", 1);
-    for (size_t i = 0; i < n; i++) {
-        uint8_t c = (uint8_t)text[i];
-        if (c == '"' || c == '\\') {
+    for (size_t i = 0, run; i < n; i = run + 1) {
+        for (run = i; run < n && is_plain((uint8_t)text[run]); run++)
+            continue;
+        bytes_append(&w->line, text + i, run - i);
+        if (run == n)
+            break;
+        uint8_t c = (uint8_t)text[run];
+        if (c == '"' || c == '\\')
             bytes_append(&w->line, (char[]){'\\', (char)c}, 2);
-        } else if (c < ' ' || c > '~') {
+        else
             bytes_append(&w->line, (char[]){'\\', 'u', '0', '0', digits[c >> 4], digits[c & 15]}, 6);
-        } else {
-            bytes_append(&w->line, &c, 1);
-        }
     }
     bytes_append(&w->line, "\"", 1);
 }
 
+static void add_key(struct json_writer *w, const char *key)
+{
+    add(w, "\"");
+    add(w, key);
+    add(w, "\":");
+}
+
+static void add_decimal(struct json_writer *w, long long value)
+{
+    char text[1 + FORMAT_DIGITS_MAX] = "-";
+    size_t sign = value < 0;
+
+    bytes_append(&w->line, text, sign + format_decimal(text + sign, sign ? -(uint64_t)value : (uint64_t)value));
+}
+
 static void add_number(struct json_writer *w, const char *key, long long value)
 {
-    char text[64];
-    int n = snprintf(text, sizeof text, ",\"%s\":%lld", key, value);
-
-    bytes_append(&w->line, text, (size_t)n);
+    add(w, ",");
+    add_key(w, key);
+    add_decimal(w, value);
 }
 
 /* 64-bit patterns do not fit into everybody's numbers: they are strings. */
 static void add_hex(struct json_writer *w, const char *key, uint64_t value)
 {
-    char text[64];
-    int n = snprintf(text, sizeof text, "\"%s\":\"%#llx\"", key, (unsigned long long)value);
+    char text[FORMAT_DIGITS_MAX];
 
-    bytes_append(&w->line, text, (size_t)n);
+    add_key(w, key);
+    add(w, value ? "\"0x" : "\"");
+    bytes_append(&w->line, text, format_hex(text, value));
+    add(w, "\"");
 }
 
 static void add_seconds(struct json_writer *w, const char *key, int64_t ns)
 {
-    char text[64];
-    int n = snprintf(text, sizeof text, ",\"%s\":%lld.%09lld", key, (long long)(ns / 1000000000), (long long)(ns % 1000000000));
+    char fraction[9];
+    uint32_t rest = (uint32_t)(ns % 1000000000);
 
-    bytes_append(&w->line, text, (size_t)n);
+    add_number(w, key, ns / 1000000000);
+    for (size_t i = sizeof fraction; i-- > 0; rest /= 10)
+        fraction[i] = (char)('0' + rest % 10);
+    add(w, ".");
+    bytes_append(&w->line, fraction, sizeof fraction);
 }
 
 static void add_text(struct json_writer *w, const char *key, const char *text, size_t n)
 {
-    add(w, ",\"");
-    add(w, key);
-    add(w, "\":");
+    add(w, ",");
+    add_key(w, key);
     add_string(w, text, n);
 }
 
