@@ -158,7 +158,9 @@ static void let_gather(const struct session *s, ssize_t got)
 {
     static const struct timespec moment = {.tv_nsec = GATHER_NS};
 
-    if (s->options->trace && !s->options->tty && got < GATHER_BYTES)
+    bool is_traced = s->options->trace || s->options->trace_binary;
+
+    if (is_traced && !s->options->tty && got < GATHER_BYTES)
         nanosleep(&moment, NULL);
 }
 

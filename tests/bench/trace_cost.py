@@ -60,8 +60,11 @@ class Bench:
         """Without what interrupts cost in a long run."""
         return int(re.search(r"^getpid \d+ (\d+)", self.run(options, self.call_cost)[0], re.M)[1])
 
-    def launcher_per_call(self):
-        few, many = (self.run(self.traced(), self.getpid, str(n), count=True)[2] for n in (1000, 5000))
+    def logged(self):
+        return ["--trace-binary", os.path.join(self.directory, "log")]
+
+    def launcher_per_call(self, options):
+        few, many = (self.run(options, self.getpid, str(n), count=True)[2] for n in (1000, 5000))
         return (many - few) // 4000
 
     def ls(self, options, count=False):
@@ -74,7 +77,8 @@ def measure(build):
         b = Bench(build, directory)
         direct, recorded, streamed = b.getpid_cost("--no-trap"), b.getpid_cost(), b.getpid_cost(*b.traced())
         least_direct, least_recorded = b.least_cost("--no-trap"), b.least_cost()
-        outside = b.launcher_per_call()
+        outside, packed = b.launcher_per_call(b.traced()), b.launcher_per_call(b.logged())
+        as_json = b.launcher_per_call([*b.traced(), "--trace-format", "json"])
         ls_direct, ls_traced = b.ls(["--no-trap"])[1], b.ls(b.traced())[1]
         ls_inside = ls_traced["ran"] - ls_direct["ran"]
         ls_outside = b.ls(b.traced(), count=True)[2] - b.ls([], count=True)[2]
@@ -86,6 +90,8 @@ def measure(build):
         (f"the same on the average of {CALLS:,}, with all interrupts", recorded - direct, "", True),
         ("and sent out", streamed - recorded, "", True),
         ("and drained and formatted as text by the launcher", outside, "", True),
+        ("or as JSON", as_json, "", True),
+        ("or packed for the binary log", packed, "", True),
         (f"getpid, all of it; strace: {STRACE_GETPID:,}", total, f"a fiftieth: {STRACE_GETPID // 50}; it is 1/{STRACE_GETPID // max(total, 1)}",
          total * 50 <= STRACE_GETPID),
         (f"`busybox ls -lR` of {FILES} files, {ls_calls} calls, in the sandbox", ls_inside, "", True),
