@@ -40,6 +40,10 @@ static void show_reading(void)
     show_call(adjust(0x8000));
     x = (struct timex){.modes = ADJ_TICK, .tick = 1};
     show_call(syscall(SYS_adjtimex, &x));
+    x = (struct timex){.modes = ADJ_FREQUENCY, .freq = 0x7fffffffffffffff / 65536000 + 1};
+    show_call(syscall(SYS_adjtimex, &x));
+    x.freq = -x.freq - 1;
+    show_call(syscall(SYS_adjtimex, &x));
     x = (struct timex){.modes = ADJ_SETOFFSET, .time = {0, -1}};
     show_call(syscall(SYS_adjtimex, &x));
     x = (struct timex){.modes = ADJ_SETOFFSET, .time = {0, 1000000}};
@@ -68,7 +72,7 @@ static void show_bad_times(void)
     show_call(syscall(SYS_settimeofday, NULL, 8));
     show_call(syscall(SYS_settimeofday, NULL, NULL));
     show_call(syscall(SYS_clock_settime, CLOCK_REALTIME, &ts));
-    ts = (struct timespec){1, 0};
+    ts = (struct timespec){0, 0}; /* before this machine was switched on */
     show_call(syscall(SYS_clock_settime, CLOCK_REALTIME, &ts));
     show_call(syscall(SYS_clock_settime, CLOCK_REALTIME, 8));
     show_call(syscall(SYS_clock_settime, CLOCK_TAI, &ts));
