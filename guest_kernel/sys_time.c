@@ -5,6 +5,7 @@
 #include <linux/time.h>
 
 #include "abi/syscalls.h"
+#include "guest_kernel/clock_adjust.h"
 #include "guest_kernel/clocks.h"
 #include "guest_kernel/cpu_timer.h"
 #include "guest_kernel/process.h"
@@ -40,10 +41,12 @@ long clock_read(int32_t id, uint64_t *ns)
         *ns = clock_realtime_ns();
         return 0;
     case CLOCK_TAI:
-        *ns = clock_realtime_ns() + (uint64_t)clock_tai_offset_s() * NS_PER_S;
+        *ns = clock_tai_ns();
+        return 0;
+    case CLOCK_MONOTONIC_RAW:
+        *ns = clock_raw_ns();
         return 0;
     case CLOCK_MONOTONIC:
-    case CLOCK_MONOTONIC_RAW:
     case CLOCK_MONOTONIC_COARSE:
     case CLOCK_BOOTTIME:
         *ns = clock_monotonic_ns();
@@ -85,7 +88,7 @@ static long realtime_set(const struct timespec *ts)
 
     if (ns < clock_monotonic_ns())
         return -EINVAL;
-    clock_realtime_set(ns);
+    clock_step(ns);
     return 0;
 }
 
@@ -139,7 +142,7 @@ static void timezone_set(const struct timezone *tz, bool with_time)
 
     clock_timezone_set(tz->tz_minuteswest, tz->tz_dsttime);
     if (first && !with_time && tz->tz_minuteswest)
-        clock_realtime_set(clock_realtime_ns() + (uint64_t)((int64_t)tz->tz_minuteswest * 60) * NS_PER_S);
+        clock_step(clock_realtime_ns() + (uint64_t)((int64_t)tz->tz_minuteswest * 60) * NS_PER_S);
 }
 
 long sys_settimeofday(const struct syscall_args *args)

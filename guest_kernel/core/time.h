@@ -15,6 +15,8 @@
 
 uint64_t clock_monotonic_ns(void);
 uint64_t clock_realtime_ns(void); /* since 1970 */
+uint64_t clock_tai_ns(void);
+uint64_t clock_raw_ns(void); /* since boot, at the rate that the machine had then */
 /*
  * Steps the real time.  Whoever waits for a real time hears of it: watches are called, sleepers on clock_was_set are
  * woken, after it is set.  No spinlock held that a watch takes.
@@ -22,6 +24,9 @@ uint64_t clock_realtime_ns(void); /* since 1970 */
 void clock_realtime_set(uint64_t ns);
 extern struct wait_queue clock_was_set;
 uint64_t clock_realtime_offset_ns(void); /* real minus monotonic time */
+void clock_leap(int seconds);             /* as clock_realtime_set(), by 1 or -1 s; TAI goes on */
+/* How many ns (32.32 fixed point) all clocks but the raw one gain in 10^9 of the raw one's; at least half as many. */
+void clock_rate_set(uint64_t gain);
 
 struct timezone;
 struct clock_watch {

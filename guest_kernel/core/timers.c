@@ -133,6 +133,15 @@ static void timer_interrupt(void)
     spin_unlock(&q->lock);
 }
 
+/* An interrupt that comes too early finds nothing due and sets the hardware anew. */
+void timers_look_again(void)
+{
+    for (uint32_t i = 0; i < cpu_count; i++) {
+        if (cpu_is_online(i))
+            apic_send_fixed(cpu_at(i)->apic_id, VECTOR_TIMER);
+    }
+}
+
 void timers_init_cpu(void)
 {
     struct timer_queue *q = &queues[cpu_index()];

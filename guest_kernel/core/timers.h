@@ -6,5 +6,6 @@
 
 void timers_init(void);     /* with those of the boot CPU */
 void timers_init_cpu(void); /* those of another */
+void timers_look_again(void); /* on all CPUs: the clock's rate has changed; from any context */
 
 #endif

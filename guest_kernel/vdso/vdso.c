@@ -12,7 +12,7 @@
 #define NS_PER_S 1000000000ULL
 #define COARSE_RESOLUTION_NS 4000000
 
-extern const volatile struct clock_page clock_page __attribute__((visibility("hidden")));
+extern const struct clock_page clock_page __attribute__((visibility("hidden")));
 
 int __vdso_clock_gettime(__kernel_clockid_t id, struct timespec *out);
 int __vdso_clock_getres(__kernel_clockid_t id, struct timespec *out);
@@ -28,19 +28,24 @@ static long system_call(long number, long a, long b)
     return result;
 }
 
-static uint64_t monotonic_ns(void)
+static uint64_t tsc_now(void)
 {
     uint32_t low, high;
 
     __asm__ volatile("lfence; rdtsc" : "=a"(low), "=d"(high) : : "memory");
-    uint64_t ticks = ((uint64_t)high << 32 | low) - clock_page.tsc_base;
-
-    return (uint64_t)((unsigned __int128)ticks * clock_page.ns_per_tick >> 32);
+    return (uint64_t)high << 32 | low;
 }
 
-static uint64_t real_ns(void)
+static uint64_t now_ns(enum clock_offset offset)
 {
-    return monotonic_ns() + clock_page.real_offset_ns;
+    uint32_t sequence;
+    uint64_t ns;
+
+    do {
+        sequence = clock_page_begin(&clock_page);
+        ns = clock_page_ns(&clock_page, tsc_now(), offset);
+    } while (clock_page_retry(&clock_page, sequence));
+    return ns;
 }
 
 static int put_timespec(struct timespec *out, uint64_t ns)
@@ -55,14 +60,15 @@ int __vdso_clock_gettime(__kernel_clockid_t id, struct timespec *out)
     switch (id) {
     case CLOCK_REALTIME:
     case CLOCK_REALTIME_COARSE:
-        return put_timespec(out, real_ns());
+        return put_timespec(out, now_ns(CLOCK_OFFSET_REAL));
     case CLOCK_TAI:
-        return put_timespec(out, real_ns() + clock_page.tai_offset_ns);
+        return put_timespec(out, now_ns(CLOCK_OFFSET_TAI));
     case CLOCK_MONOTONIC:
-    case CLOCK_MONOTONIC_RAW:
     case CLOCK_MONOTONIC_COARSE:
     case CLOCK_BOOTTIME:
-        return put_timespec(out, monotonic_ns());
+        return put_timespec(out, now_ns(CLOCK_OFFSET_NONE));
+    case CLOCK_MONOTONIC_RAW:
+        return put_timespec(out, clock_page_raw_ns(&clock_page, tsc_now()));
     default:
         return (int)system_call(__NR_clock_gettime, id, (long)out);
     }
@@ -88,18 +94,18 @@ int __vdso_clock_getres(__kernel_clockid_t id, struct timespec *out)
 int __vdso_gettimeofday(struct timeval *tv, struct timezone *tz)
 {
     if (tv) {
-        uint64_t us = real_ns() / 1000;
+        uint64_t us = now_ns(CLOCK_OFFSET_REAL) / 1000;
         tv->tv_sec = (__kernel_old_time_t)(us / 1000000);
         tv->tv_usec = (__kernel_suseconds_t)(us % 1000000);
     }
     if (tz)
-        *tz = (struct timezone){(int)clock_page.minutes_west, (int)clock_page.daylight_saving};
+        *tz = (struct timezone){(int)clock_page_get(&clock_page.minutes_west), (int)clock_page_get(&clock_page.daylight_saving)};
     return 0;
 }
 
 __kernel_old_time_t __vdso_time(__kernel_old_time_t *out)
 {
-    __kernel_old_time_t now = (__kernel_old_time_t)(real_ns() / NS_PER_S);
+    __kernel_old_time_t now = (__kernel_old_time_t)(now_ns(CLOCK_OFFSET_REAL) / NS_PER_S);
 
     if (out)
         *out = now;

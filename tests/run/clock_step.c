@@ -247,6 +247,7 @@ static void show_zone(void)
 int main(void)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
+    puts("== begin");
     show_timerfds();
     show_timers();
     show_sleep();

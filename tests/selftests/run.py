@@ -4,7 +4,8 @@
 usage: run.py [--build DIR] [--on WHERE[,WHERE...]] [--all] [--linux] [--show] [NAME...]
 
 They come from Debian's package linux-source-6.1 (fetched by apt-get into sources/linux-selftests/ once) and are built
-as their Makefile does, but static (those of rseq dynamic: they ask the loader for glibc's area).  All programs of one
+as their Makefile does, but static (those of rseq dynamic: they ask the loader for glibc's area; valid-adjtimex has a
+clock_adjtime of its own).  All programs of one
 place run in one boot, by tests/abi/driver.c.  A program passes when it exits with 0 and says [FAIL] nowhere.
 A line of a list: a program with its arguments, then after two spaces or more what is to be said of it.  pass.list names
 those that must pass in every place but those that a line excepts; known.list those that do not or cannot be judged by a
@@ -58,11 +59,11 @@ AGAIN_MAX = 3 # programs that fail are run once more, if there are no more: some
 FLAGS = ["-O2", "-g", "-std=gnu99", "-pthread", "-w", "-I../include", "-I../..", "-D_GNU_SOURCE="]
 STATIC = ["-static", "-no-pie"]
 RSEQ = ["rseq.c", "-I.", "-I../../../include"]
-DYNAMIC = {"basic_test": RSEQ, "basic_percpu_ops_test": RSEQ, "param_test": RSEQ, "param_test_compare_twice": RSEQ + ["-DRSEQ_COMPARE_TWICE"]}
+DYNAMIC = {"valid-adjtimex": ["-no-pie"], "basic_test": RSEQ, "basic_percpu_ops_test": RSEQ, "param_test": RSEQ, "param_test_compare_twice": RSEQ + ["-DRSEQ_COMPARE_TWICE"]}
 SOURCE_OF = {"param_test_compare_twice": "param_test"} # one program, built in two ways
 LIBRARIES = ("/lib64/ld-linux-x86-64.so.2", "/lib/x86_64-linux-gnu/libc.so.6")
 EXTRA = {"sysret_ss_attrs": ["thunks.S"], "check_initial_reg_state": ["-Wl,-ereal_start"],
-         "memfd_test": ["common.c", "-D_FILE_OFFSET_BITS=64"], "vdso_test_abi": ["parse_vdso.c"],
+         "freq-step": ["-lm"], "memfd_test": ["common.c", "-D_FILE_OFFSET_BITS=64"], "vdso_test_abi": ["parse_vdso.c"],
          "vdso_test_getcpu": ["parse_vdso.c"], "vdso_test_gettimeofday": ["parse_vdso.c"]}
 
 
