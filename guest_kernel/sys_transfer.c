@@ -74,18 +74,16 @@ static int check_target(const struct file *f)
 }
 
 /* The position to start at: the caller's, or the file's own. */
-static int side_read_offset(struct side *s, user_ptr offset)
+static int side_take_offset(struct side *s, user_ptr offset)
 {
     s->own_position = !user_is_null(offset);
-    s->position = s->file->position;
     return s->own_position && copy_from_user(&s->position, offset, sizeof s->position) ? -EFAULT : 0;
 }
 
-static int side_begin(struct side *s, user_ptr offset)
+static int side_read_offset(struct side *s, user_ptr offset)
 {
-    int error = side_read_offset(s, offset);
-
-    return !error && (int64_t)s->position < 0 ? -EINVAL : error;
+    s->position = s->file->position;
+    return side_take_offset(s, offset);
 }
 
 static int side_end(struct side *s, user_ptr offset)
@@ -104,9 +102,9 @@ static long send(struct side *in, struct side *out, user_ptr offset, uint64_t co
 
     if (!error)
         error = check_target(out->file);
-    if (!error)
-        error = side_begin(in, offset);
-    if (!error && (int64_t)count < 0)
+    if (!in->own_position)
+        in->position = in->file->position;
+    if (!error && ((int64_t)in->position < 0 || (int64_t)count < 0))
         error = -EINVAL;
     if (error)
         return error;
@@ -118,7 +116,12 @@ static long send(struct side *in, struct side *out, user_ptr offset, uint64_t co
 
 long sys_sendfile(const struct syscall_args *args)
 {
-    struct side in = {.file = fd_get((int)args->a[1])}, out = {.file = fd_get((int)args->a[0])};
+    struct side in = {0}, out = {0};
+
+    if (side_take_offset(&in, user(args->a[2]))) /* before the descriptors are looked at */
+        return -EFAULT;
+    in.file = fd_get((int)args->a[1]);
+    out.file = fd_get((int)args->a[0]);
     long n = in.file && out.file ? send(&in, &out, user(args->a[2]), args->a[3]) : -EBADF;
 
     if (in.file)

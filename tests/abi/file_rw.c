@@ -256,6 +256,7 @@ static void transfers(void)
     show_call(sendfile(out, in, &offset, 1));
     show_call(sendfile(out, 99, NULL, 1));
     show_call(sendfile(99, in, NULL, 1));
+    show_call(sendfile(99, 99, (void *)1, 1)); /* the position is read first */
     show_size(out);
     offset = 0;
     show_call(copy_file_range(in, &offset, out, &to, 5000, 0));
