@@ -5,10 +5,12 @@
 
 #include <stdio.h>
 
+#include "abi/socket.h"
 #include "abi/syscalls.h"
 #include "tools/trace_writer.h"
 
 #define DUMP_COLUMNS 16u
+#define VECTOR_MAX   1024u /* UIO_MAXIOV: more are refused */
 
 static bool is_dumped(bool all, const int *fds, size_t count, int fd)
 {
@@ -45,6 +47,8 @@ static void dump(const struct dump *to, const struct trace_call *call, bool stor
     char line[160];
     size_t known = decode_memory(&d, stored, address, bytes, (size_t)MIN(count, (uint64_t)sizeof bytes));
 
+    if (known == 0 && call->result < 0) /* it could not be read */
+        return;
     for (size_t at = 0; at < known; at += DUMP_COLUMNS)
         to->line(to->context, line, dump_line(bytes + at, MIN(known - at, (size_t)DUMP_COLUMNS), at, line, sizeof line - 2));
     if (known < count)
@@ -52,15 +56,19 @@ static void dump(const struct dump *to, const struct trace_call *call, bool stor
                                                      (unsigned long long)(count - known)));
 }
 
-static void dump_vector(const struct dump *to, const struct trace_call *call, bool stored, uint64_t left)
+/* A vector of buffers at an address, of which so many bytes were moved. */
+static void dump_vector(const struct dump *to, const struct trace_call *call, bool stored, uint64_t address, uint64_t count, uint64_t left)
 {
     struct {
         uint64_t base, size;
     } part;
     char line[64];
 
-    for (uint64_t i = 0; i < call->args[2] && i < 1024 && left > 0; i++) {
-        if (!trace_call_bytes(call, false, call->args[1] + i * sizeof part, &part, sizeof part))
+    count = MIN(count, (uint64_t)VECTOR_MAX);
+    if (count && !trace_call_bytes(call, false, address + (count - 1) * sizeof part, &part, sizeof part))
+        return; /* it is not known whole */
+    for (uint64_t i = 0; i < count && left > 0; i++) {
+        if (!trace_call_bytes(call, false, address + i * sizeof part, &part, sizeof part))
             return;
         uint64_t n = MIN(part.size, left);
         to->line(to->context, line, (size_t)snprintf(line, sizeof line, " * %llu bytes in buffer %llu", (unsigned long long)n,
@@ -70,21 +78,52 @@ static void dump_vector(const struct dump *to, const struct trace_call *call, bo
     }
 }
 
+/* A message of struct msghdr. */
+static void dump_message(const struct dump *to, const struct trace_call *call, bool stored, uint64_t address, uint64_t left)
+{
+    struct user_msghdr h;
+
+    if (trace_call_bytes(call, false, address, &h, sizeof h))
+        dump_vector(to, call, stored, h.msg_iov, h.msg_iovlen, left);
+}
+
+/* As many messages as were moved, each with its length behind its header. */
+static void dump_messages(const struct dump *to, const struct trace_call *call, bool stored)
+{
+    struct mmsghdr m;
+    char line[64];
+
+    for (int64_t i = 0; i < call->result && i < VECTOR_MAX; i++) {
+        uint64_t address = call->args[1] + (uint64_t)i * sizeof m;
+        if (!trace_call_bytes(call, false, address, &m.msg_hdr, sizeof m.msg_hdr) ||
+            !trace_call_bytes(call, true, address + offsetof(struct mmsghdr, msg_len), &m.msg_len, sizeof m.msg_len))
+            return;
+        to->line(to->context, line, (size_t)snprintf(line, sizeof line, " = %llu buffers in vector %lld", (unsigned long long)m.msg_hdr.msg_iovlen, (long long)i));
+        dump_vector(to, call, stored, m.msg_hdr.msg_iov, m.msg_hdr.msg_iovlen, m.msg_len);
+    }
+}
+
 void trace_dump(const struct trace_options *o, const struct trace_call *call, trace_dump_line *line, void *context)
 {
     const struct dump to = {line, context};
     const struct syscall_row *row = call->nr < SYSCALL_COUNT ? &syscall_rows[call->nr] : NULL;
 
-    if (!row || row->kinds[0] != ARG_FD || !call->returned || call->result <= 0)
+    if (!row || row->kinds[0] != ARG_FD || !call->returned)
         return;
-    bool stored = row->kinds[1] == ARG_BUF_OUT || row->kinds[1] == ARG_IOV_OUT;
-    bool vector = row->kinds[1] == ARG_IOV_OUT || row->kinds[1] == ARG_IOV_IN;
+    unsigned kind = row->kinds[1];
+    bool stored = kind == ARG_BUF_OUT || kind == ARG_IOV_OUT || kind == ARG_MSGHDR_OUT || kind == ARG_MMSGHDR_OUT;
+    bool vector = kind == ARG_IOV_OUT || kind == ARG_IOV_IN;
     bool asked = stored ? is_dumped(o->reads.all, o->reads.fds, o->reads.count, (int)call->args[0])
                         : is_dumped(o->writes.all, o->writes.fds, o->writes.count, (int)call->args[0]);
-    if (!asked)
+    if (!asked || (stored && call->result <= 0))
         return;
+    /* What is written is what was to be written, also where the call failed or took less. */
     if (vector)
-        dump_vector(&to, call, stored, (uint64_t)call->result);
-    else if (stored || row->kinds[1] == ARG_BUF_IN)
-        dump(&to, call, stored, call->args[1], (uint64_t)call->result);
+        dump_vector(&to, call, stored, call->args[1], call->args[2], stored ? (uint64_t)call->result : UINT64_MAX);
+    else if (kind == ARG_MSGHDR_IN || kind == ARG_MSGHDR_OUT)
+        dump_message(&to, call, stored, call->args[1], stored ? (uint64_t)call->result : UINT64_MAX);
+    else if (kind == ARG_MMSGHDR_IN || kind == ARG_MMSGHDR_OUT)
+        dump_messages(&to, call, stored);
+    else if (stored || kind == ARG_BUF_IN)
+        dump(&to, call, stored, call->args[1], stored ? (uint64_t)call->result : call->args[2]);
 }
