@@ -10,7 +10,7 @@
 #include "tools/trace_stack.h"
 #include "tools/trace_tasks.h"
 
-enum { CODE_FORMAT = TRACE_OPTION_FIRST, CODE_DECODE_FDS, CODE_DURATIONS, CODE_STAMPS, CODE_HEX, CODE_QUIET, CODE_BY, CODE_HISTOGRAM, CODE_EVENTS, CODE_STACK_ROOT };
+enum { CODE_FORMAT = TRACE_OPTION_FIRST, CODE_DECODE_FDS, CODE_DURATIONS, CODE_STAMPS, CODE_HEX, CODE_QUIET, CODE_BY, CODE_HISTOGRAM, CODE_EVENTS, CODE_STACK_ROOT, CODE_SIGNAL, CODE_STATUS, CODE_ABBREV, CODE_RAW, CODE_READ, CODE_WRITE };
 
 static const struct option long_options[] = {
     {"trace-format", required_argument, NULL, CODE_FORMAT},
@@ -18,6 +18,12 @@ static const struct option long_options[] = {
     {"stack-trace", no_argument, NULL, 'k'},
     {"stack-root", required_argument, NULL, CODE_STACK_ROOT},
     {"columns", required_argument, NULL, 'a'},
+    {"signal", required_argument, NULL, CODE_SIGNAL},
+    {"status", required_argument, NULL, CODE_STATUS},
+    {"abbrev", required_argument, NULL, CODE_ABBREV},
+    {"raw", required_argument, NULL, CODE_RAW},
+    {"read", required_argument, NULL, CODE_READ},
+    {"write", required_argument, NULL, CODE_WRITE},
     {"summary-only", no_argument, NULL, 'c'},
     {"summary", no_argument, NULL, 'C'},
     {"instruction-pointer", no_argument, NULL, 'i'},
@@ -48,6 +54,7 @@ const char trace_option_usage[] =
     "Which calls (docs/trace-format.md, \"Filters\"; as in strace(1)):\n"
     "  -e QUALIFIER                  trace=FILTER, signal=SET, status=SET, trace-fds=SET, path=, fd=, pid=, comm=;\n"
     "                                read=SET, write=SET, raw=SET, abbrev=SET, verbose=SET; or a FILTER\n"
+    "      --signal, --status, --read, --write, --raw, --abbrev SET   the same\n"
     "  -P, --trace-path PATH         calls that name this path, or a descriptor of it\n"
     "  -z, --successful-only   -Z, --failed-only\n"
     "      --trace-events LIST       what is below the calls too: exits, ept, interrupts, devices, all, none\n"
@@ -151,6 +158,7 @@ static void take_statuses(struct trace_options *o, const char *text)
 
     if (!filter_parse_statuses(text, &o->statuses, &why))
         refuse("-e status", text, why);
+    o->statuses_chosen = true; /* none of them too */
 }
 
 /* A set of calls, by the same words as a filter; `invert`: those that are not in it. */
@@ -250,8 +258,7 @@ static void take_hex(struct trace_options *o, const char *which)
 {
     static const char *const words[] = {"none", "non-ascii", "all", NULL};
 
-    o->style.hex = which ? (uint8_t)word_of("--strings-in-hex", which, words)
-                         : (uint8_t)MIN(o->style.hex + 1, DECODE_HEX_ALWAYS);
+    o->style.hex = which ? (uint8_t)word_of("--strings-in-hex", which, words) : DECODE_HEX_ALWAYS;
 }
 
 static void take_descriptors(struct trace_options *o, const char *which)
@@ -328,11 +335,17 @@ bool trace_option_take(struct trace_options *o, int code, const char *argument)
     case 'U': o->summary_columns = argument; break;
     case 'v': memset(&o->whole, 0xff, sizeof o->whole); break;
     case 'w': break; /* all times are those of the clock */
-    case 'x': take_hex(o, NULL); break;
+    case 'x': o->style.hex = (uint8_t)MIN(o->style.hex + 1, DECODE_HEX_ALWAYS); break;
+    case CODE_SIGNAL: take_signals(o, argument); break;
+    case CODE_STATUS: take_statuses(o, argument); break;
+    case CODE_ABBREV: take_set("--abbrev", argument, &o->whole, true); break;
+    case CODE_RAW: take_set("--raw", argument, &o->raw, false); break;
+    case CODE_READ: take_dumped(argument, &o->reads.all, &o->reads.fds, &o->reads.count); break;
+    case CODE_WRITE: take_dumped(argument, &o->writes.all, &o->writes.fds, &o->writes.count); break;
     case 'X': take_names(o, argument); break;
     case 'y': take_descriptors(o, NULL); break;
-    case 'z': o->statuses = CALL_SUCCESSFUL; break;
-    case 'Z': o->statuses = CALL_FAILED; break;
+    case 'z': take_statuses(o, "successful"); break;
+    case 'Z': take_statuses(o, "failed"); break;
     default: return false;
     }
     return true;
@@ -340,7 +353,7 @@ bool trace_option_take(struct trace_options *o, int code, const char *argument)
 
 void trace_options_complete(struct trace_options *o)
 {
-    struct filter *statuses = o->statuses ? filter_of_status(o->statuses) : NULL;
+    struct filter *statuses = o->statuses_chosen ? filter_of_status(o->statuses) : NULL;
 
     o->filter = filter_and(filter_and(filter_and(o->calls, o->condition), o->places), statuses);
     o->calls = o->condition = o->places = NULL;

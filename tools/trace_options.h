@@ -25,6 +25,7 @@ struct trace_options {
     struct filter *filter;    /* all three, made by trace_options_complete() */
     uint64_t signals;         /* BIT(number - 1): shown */
     unsigned statuses;        /* of -z, -Z, status=; 0: all */
+    bool statuses_chosen;
     struct decode_style style;
     unsigned descriptors;     /* 0: numbers, 1: -y, 2: -yy */
     struct call_set raw, whole, addresses;
