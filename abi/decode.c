@@ -148,6 +148,9 @@ static void print_value(struct decoder *d, int64_t result)
     case RESULT_TIMEX:
         print_result_timex(d);
         break;
+    case RESULT_TIME:
+        print_result_time(d);
+        break;
     case RESULT_MESSAGES:
         print_result_messages(d);
         break;

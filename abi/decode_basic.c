@@ -11,6 +11,7 @@
 #define PATH_SHOWN 4095u
 #define ALWAYS_KEPT 32u /* of captured bytes; if fewer are known, something else is wrong */
 #define MFD_NAME_MAX 250u
+#define XATTR_VALUE_MAX 65536u
 #define TEXT_NEVER_CUT 256u /* a text that is shorter is known whole, if it is one */
 #define DESCRIPTOR_TEXT_MAX 4352u /* a path, and what surrounds it */
 
@@ -106,11 +107,6 @@ void print_uid_out(struct decoder *d, uint64_t value)
 void print_uint_out(struct decoder *d, uint64_t value)
 {
     stored_number(d, value, sizeof(uint32_t), false);
-}
-
-void print_time_out(struct decoder *d, uint64_t value)
-{
-    stored_number(d, value, sizeof(int64_t), true);
 }
 
 void print_offset_in(struct decoder *d, uint64_t value)
@@ -322,6 +318,18 @@ void out_string(struct decoder *d, enum memory which, uint64_t address, size_t s
     out_quoted(d, bytes, length, !end);
 }
 
+void out_limited_string(struct decoder *d, uint64_t address, size_t limit)
+{
+    uint8_t bytes[PATH_SHOWN + 1];
+    size_t n = MIN(limit, (size_t)PATH_SHOWN), known = address ? memory_read_string(d, MEMORY_IN, address, bytes, n) : 0;
+    const uint8_t *end = known ? memchr(bytes, 0, known) : NULL;
+
+    if (known == 0 || (!end && known < n))
+        out_address(d, address);
+    else
+        out_quoted(d, bytes, MIN(end ? (size_t)(end - bytes) : known, (size_t)shown_max(d)), !end || (size_t)(end - bytes) > shown_max(d));
+}
+
 void out_path(struct decoder *d, uint64_t address)
 {
     out_string(d, MEMORY_IN, address, PATH_SHOWN);
@@ -368,13 +376,36 @@ void out_buffer(struct decoder *d, enum memory which, uint64_t address, uint64_t
 
 void print_buffer_in(struct decoder *d, uint64_t value)
 {
-    print_bytes(d, MEMORY_IN, value, d->call->args[d->index + 1], false);
+    uint64_t n = d->call->args[d->index + 1];
+
+    print_bytes(d, MEMORY_IN, value, d->row->kinds[d->index + 1] == ARG_UINT ? (uint32_t)n : n, false);
+}
+
+/* An attribute's value: its last byte, if that is a zero, goes without saying. */
+void print_xattr_in(struct decoder *d, uint64_t value)
+{
+    uint64_t n = d->call->args[d->index + 1];
+    uint8_t last;
+
+    if (n > XATTR_VALUE_MAX)
+        out_address(d, value);
+    else
+        print_bytes(d, MEMORY_IN, value, n && memory_read(d, MEMORY_IN, value + n - 1, &last, 1) && !last ? n - 1 : n, false);
 }
 
 void print_buffer_out(struct decoder *d, uint64_t value)
 {
     if (call_succeeded(d)) /* recv with MSG_TRUNC says more than it stores */
         print_bytes(d, MEMORY_OUT, value, MIN((uint64_t)d->call->result, d->call->args[d->index + 1]), false);
+    else
+        out_address(d, value);
+}
+
+/* With no room it only asks for the size. */
+void print_xattr_out(struct decoder *d, uint64_t value)
+{
+    if (d->call->args[d->index + 1])
+        print_buffer_out(d, value);
     else
         out_address(d, value);
 }
@@ -405,7 +436,7 @@ void out_iov(struct decoder *d, const struct iov_view *view)
     for (uint64_t i = 0; i < count; i++, address += sizeof segment) {
         out_text(d, i ? ", " : "");
         bool known = memory_read(d, MEMORY_IN, address, &segment, sizeof segment);
-        if (!known || i >= shown_max(d)) {
+        if (!known || i >= elements_max(d)) {
             out(d, known ? "..." : "... /* %#llx */", (unsigned long long)address);
             break;
         }
@@ -453,7 +484,7 @@ void print_argv(struct decoder *d, uint64_t value)
     out_text(d, "[");
     for (unsigned i = 0; pointer; i++) {
         out_text(d, i ? ", " : "");
-        if (i >= shown_max(d)) {
+        if (i >= elements_max(d)) {
             out_text(d, "...");
             break;
         }

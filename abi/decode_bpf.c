@@ -71,6 +71,13 @@ static void print_version(struct decoder *d, uint64_t value, const void *bytes)
     out_text(d, d->style->names == DECODE_BOTH ? " */" : "");
 }
 
+static void print_numa_node(struct decoder *d, uint64_t value, const void *bytes)
+{
+    out_unsigned(d, (uint32_t)value);
+    if ((uint32_t)value == UINT32_MAX && d->style->names != DECODE_NUMBERS)
+        out_text(d, " /* NUMA_NO_NODE */");
+}
+
 /* --- instructions --- */
 
 static void print_instruction(struct decoder *d, const void *element)
@@ -140,7 +147,7 @@ static void print_type_data(struct decoder *d, uint64_t value, const void *bytes
 static const struct field map_create[] = {
     ATTR(map_type, FIELD_NAME, map_types, "BPF_MAP_TYPE_???"), ATTR(key_size, FIELD_UNSIGNED), ATTR(value_size, FIELD_UNSIGNED),
     ATTR(max_entries, FIELD_UNSIGNED), ATTR(map_flags, FIELD_FLAGS, map_flags, "BPF_F_???"), ATTR(inner_map_fd, FIELD_FD),
-    ATTR(numa_node, FIELD_UNSIGNED), ATTR(map_name, FIELD_CHARS), ATTR(map_ifindex, FIELD_UNSIGNED), ATTR(btf_fd, FIELD_FD),
+    OWN(numa_node, print_numa_node), ATTR(map_name, FIELD_CHARS), ATTR(map_ifindex, FIELD_UNSIGNED), ATTR(btf_fd, FIELD_FD),
     ATTR(btf_key_type_id, FIELD_UNSIGNED), ATTR(btf_value_type_id, FIELD_UNSIGNED), ATTR(btf_vmlinux_value_type_id, FIELD_UNSIGNED),
     ATTR(map_extra, FIELD_UNSIGNED), FIELD_END};
 static const struct field map_lookup[] = {ATTR(map_fd, FIELD_FD), ATTR(key, FIELD_ADDRESS), ATTR(value, FIELD_ADDRESS), ELEMENT_FLAGS, FIELD_END};
@@ -287,8 +294,9 @@ static void print_beyond(struct decoder *d, uint64_t address, size_t known, size
         out_text(d, ", ...");
         return;
     }
-    out(d, ", /* bytes %zu..%zu */ ", known, size - 1);
-    out_hex_quoted(d, bytes, MIN(n, (size_t)shown_max(d)), n > shown_max(d));
+    out_text(d, ", extra_data=");
+    out_hex_quoted(d, bytes, n, n < size - known);
+    out(d, " /* bytes %zu..%zu */", known, size - 1);
 }
 
 void print_bpf_attr(struct decoder *d, uint64_t value)

@@ -212,13 +212,19 @@ void print_futex_op(struct decoder *d, uint64_t value)
         out(d, "%#x /* FUTEX_??? */", operation);
         return;
     }
-    out(d, "%s%s%s", name, operation & FUTEX_PRIVATE_FLAG ? "_PRIVATE" : "",
+    const char *private = command == FUTEX_FD ? "|FUTEX_PRIVATE_FLAG" : "_PRIVATE";
+    out(d, "%s%s%s", name, operation & FUTEX_PRIVATE_FLAG ? private : "",
         operation & FUTEX_CLOCK_REALTIME ? "|FUTEX_CLOCK_REALTIME" : "");
 }
 
 static uint32_t futex_command(const struct decoder *d)
 {
     return (uint32_t)d->call->args[1] & (uint32_t)FUTEX_CMD_MASK;
+}
+
+static bool futex_is_known(const struct decoder *d)
+{
+    return name_find(futex_operations, futex_command(d)) != NULL;
 }
 
 void print_futex_value(struct decoder *d, uint64_t value)
@@ -242,7 +248,10 @@ void print_futex_timeout(struct decoder *d, uint64_t value)
         out(d, "%u", (uint32_t)value);
         break;
     default:
-        d->skipped = true;
+        if (futex_is_known(d))
+            d->skipped = true;
+        else
+            out_address(d, value);
     }
 }
 
@@ -253,7 +262,10 @@ void print_futex_address2(struct decoder *d, uint64_t value)
         out_address(d, value);
         break;
     default:
-        d->skipped = true;
+        if (futex_is_known(d))
+            d->skipped = true;
+        else
+            out_address(d, value);
     }
 }
 
@@ -275,7 +287,10 @@ void print_futex_value3(struct decoder *d, uint64_t value)
         out_futex_wake_op(d, value3);
         break;
     default:
-        d->skipped = true;
+        if (futex_is_known(d))
+            d->skipped = true;
+        else
+            out_hex(d, value3);
     }
 }
 

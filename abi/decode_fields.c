@@ -126,7 +126,7 @@ void out_array(struct decoder *d, const struct array_view *view)
             out(d, "... /* %#llx */", (unsigned long long)address);
             break;
         }
-        if (i >= shown_max(d)) {
+        if (i >= elements_max(d)) {
             out_text(d, "...");
             break;
         }

@@ -31,6 +31,14 @@ static inline unsigned shown_max(const struct decoder *d)
     return d->style->string_max;
 }
 
+#define WHOLE_ELEMENTS 256u /* as many as leave room for what follows in a line */
+
+/* Elements of an array: with -v all but absurd ones. */
+static inline unsigned elements_max(const struct decoder *d)
+{
+    return d->style->whole && d->style->string_max < WHOLE_ELEMENTS ? WHOLE_ELEMENTS : d->style->string_max;
+}
+
 typedef void decode_printer(struct decoder *d, uint64_t value);
 
 /* Output.  out() is for what has no function of its own: most of a trace's cost is the text of its calls. */
@@ -95,6 +103,8 @@ bool fetch_in(struct decoder *d, uint64_t address, void *to, size_t n);
 /* A NUL-terminated text of which at most `shown` bytes are printed; a path; n bytes, of which as many as strings have. */
 void out_string(struct decoder *d, enum memory which, uint64_t address, size_t shown);
 void out_path(struct decoder *d, uint64_t address);
+/* A text of which the kernel takes no more than `limit` bytes with its NUL: a longer one is cut there. */
+void out_limited_string(struct decoder *d, uint64_t address, size_t limit);
 void out_buffer(struct decoder *d, enum memory which, uint64_t address, uint64_t n);
 
 /*
@@ -184,6 +194,7 @@ void print_result_timex(struct decoder *d);
 void print_result_ioprio(struct decoder *d);
 void print_result_signal(struct decoder *d);
 void print_result_messages(struct decoder *d);
+void print_result_time(struct decoder *d);
 void print_sigreturn(struct decoder *d);
 
 #endif

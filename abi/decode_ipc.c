@@ -187,16 +187,16 @@ void print_sembufs(struct decoder *d, uint64_t value)
         return;
     }
     for (uint32_t n = 0; n < count; n++) {
-        if (n == shown_max(d)) {
-            out(d, ", ...");
-            break;
-        }
         if (!memory_read(d, MEMORY_IN, value + n * sizeof b, &b, sizeof b)) {
             if (!n) {
                 out_address(d, value);
                 return;
             }
-            out(d, ", ...");
+            out(d, ", ... /* %#llx */", (unsigned long long)(value + n * sizeof b));
+            break;
+        }
+        if (n >= elements_max(d)) {
+            out_text(d, ", ...");
             break;
         }
         out(d, "%s{sem_num=%u, sem_op=%d, sem_flg=", n ? ", " : "[", b.sem_num, b.sem_op);

@@ -159,7 +159,10 @@ static void print_dh_hash(struct decoder *d, uint64_t address)
     out_text(d, "{hashname=");
     out_string(d, MEMORY_IN, (uint64_t)(uintptr_t)p.hashname, shown_max(d));
     out_text(d, ", otherinfo=");
-    out_buffer(d, MEMORY_IN, (uint64_t)(uintptr_t)p.otherinfo, p.otherinfolen);
+    if (p.otherinfolen)
+        out_buffer(d, MEMORY_IN, (uint64_t)(uintptr_t)p.otherinfo, p.otherinfolen);
+    else
+        out_address(d, (uint64_t)(uintptr_t)p.otherinfo);
     out(d, ", otherinfolen=%u", p.otherinfolen);
     out_more_fields(d, &p, sizeof p, rest);
     out_text(d, "}");

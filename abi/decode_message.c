@@ -20,9 +20,11 @@ void print_msg_flags(struct decoder *d, uint64_t value)
 
 /* --- control messages --- */
 
+#define SCM_SECURITY 3
+
 static void print_descriptors(struct decoder *d, const uint8_t *data, size_t known, size_t n)
 {
-    size_t count = n / sizeof(int32_t), shown = MIN(known / sizeof(int32_t), (size_t)shown_max(d));
+    size_t count = n / sizeof(int32_t), shown = MIN(known / sizeof(int32_t), (size_t)elements_max(d));
 
     if (count == 0)
         return;
@@ -70,6 +72,12 @@ static void print_control_data(struct decoder *d, const struct cmsghdr *h, const
         if (known >= 16)
             print_stamp(d, data, "tv_nsec");
         break;
+    case SCM_SECURITY: /* a text */
+        if (n) {
+            out_text(d, ", cmsg_data=");
+            out_quoted(d, data, MIN(known, (size_t)shown_max(d)), n > shown_max(d));
+        }
+        break;
     default:
         break;
     }
@@ -77,7 +85,7 @@ static void print_control_data(struct decoder *d, const struct cmsghdr *h, const
 
 static void print_control_type(struct decoder *d, const struct cmsghdr *h)
 {
-    static const struct name types[] = {NAME(SCM_RIGHTS), NAME(SCM_CREDENTIALS), {3, "SCM_SECURITY"},
+    static const struct name types[] = {NAME(SCM_RIGHTS), NAME(SCM_CREDENTIALS), NAME(SCM_SECURITY),
                                         NAME(SO_TIMESTAMP_OLD), NAME(SO_TIMESTAMPNS_OLD), NAME(SO_TIMESTAMPING_OLD),
                                         NAME(SO_TIMESTAMP_NEW), NAME(SO_TIMESTAMPNS_NEW), NAME(SO_TIMESTAMPING_NEW), NAME_END};
     static const struct name none[] = {NAME_END};
@@ -208,10 +216,10 @@ static void print_many(struct decoder *d, enum memory which, uint64_t address, u
     for (uint64_t n = 0; n < count; n++, address += sizeof(struct mmsghdr)) {
         size_t before = d->used;
         out(d, n ? ", " : "");
-        if (n < shown_max(d) && print_one_of_many(d, which, address, n < done))
+        if (n < elements_max(d) && print_one_of_many(d, which, address, n < done))
             continue;
         d->used = before;
-        out(d, n < shown_max(d) ? ", ... /* %#llx */" : ", ...", (unsigned long long)address);
+        out(d, n < elements_max(d) ? ", ... /* %#llx */" : ", ...", (unsigned long long)address);
         break;
     }
     out(d, "]");

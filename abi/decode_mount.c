@@ -46,7 +46,7 @@ static uint32_t command_of(const struct decoder *d)
 void print_fsconfig_key(struct decoder *d, uint64_t value)
 {
     if (command_of(d) <= FSCONFIG_SET_FD)
-        out_string(d, MEMORY_IN, value, MIN(shown_max(d), KEY_SHOWN));
+        out_limited_string(d, value, KEY_SHOWN);
     else
         out_address(d, value);
 }
@@ -70,7 +70,7 @@ void print_fsconfig_value(struct decoder *d, uint64_t value)
 {
     switch (command_of(d)) {
     case FSCONFIG_SET_STRING:
-        out_string(d, MEMORY_IN, value, MIN(shown_max(d), KEY_SHOWN));
+        out_limited_string(d, value, KEY_SHOWN);
         break;
     case FSCONFIG_SET_BINARY:
         print_binary(d, value, (int32_t)d->call->args[4]);

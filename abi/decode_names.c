@@ -194,6 +194,8 @@ DECODE_FLAGS(rwf_flags, "RWF_???", {1, "RWF_HIPRI"}, {2, "RWF_DSYNC"}, {4, "RWF_
 DECODE_FLAGS(splice_flags, "SPLICE_F_???", NAME(SPLICE_F_MOVE), NAME(SPLICE_F_NONBLOCK), NAME(SPLICE_F_MORE),
       NAME(SPLICE_F_GIFT))
 
+DECODE_FLAGS(signalfd_flags, "SFD_???", {O_CLOEXEC, "SFD_CLOEXEC"}, {O_NONBLOCK, "SFD_NONBLOCK"})
+
 DECODE_FLAGS(xattr_flags, "XATTR_???", NAME(XATTR_CREATE), NAME(XATTR_REPLACE))
 
 static uint64_t mount_flags_plain(uint64_t flags)

@@ -118,26 +118,54 @@ static void print_event_config(struct decoder *d, uint32_t type, uint64_t config
     }
 }
 
-/* What is shown only with -v. */
+/* Bytes that should be zero, if they are not. */
+static void print_reserved(struct decoder *d, unsigned first, unsigned last, uint32_t value)
+{
+    if (value)
+        out(d, " /* bytes %u..%u: %#x */", first, last, value);
+}
+
+#define HAS(member) (size > offsetof(struct perf_event_attr, member)) /* if in part, the rest is zero */
+
+/* What is shown only with -v, of a structure of this size. */
 static void print_event_rest(struct decoder *d, const struct perf_event_attr *a, uint64_t bits, size_t size)
 {
-    static const struct field first[] = {FIELD(struct perf_event_attr, branch_sample_type, FIELD_FLAGS, branches, "PERF_SAMPLE_BRANCH_???"),
-                                         FIELD(struct perf_event_attr, sample_regs_user, FIELD_HEX),
-                                         FIELD(struct perf_event_attr, sample_stack_user, FIELD_HEX), FIELD_END};
     bool is_breakpoint = a->type == PERF_TYPE_BREAKPOINT;
 
-    if (size >= offsetof(struct perf_event_attr, bp_type))
-        out(d, bits & WATERMARK_BIT ? ", wakeup_watermark=%u" : ", wakeup_events=%u", a->wakeup_events);
-    if (is_breakpoint && size >= offsetof(struct perf_event_attr, bp_addr)) {
+    out(d, bits & WATERMARK_BIT ? ", wakeup_watermark=%u" : ", wakeup_events=%u", a->wakeup_events);
+    if (is_breakpoint) {
         out_text(d, ", bp_type=");
-        out_flags(d, breakpoints, a->bp_type, "HW_BREAKPOINT_???");
+        out_name(d, breakpoints, a->bp_type, a->bp_type < HW_BREAKPOINT_INVALID ? "HW_BREAKPOINT_INVALID" : "HW_BREAKPOINT_???");
     }
-    if (size >= offsetof(struct perf_event_attr, bp_len))
-        out(d, is_breakpoint ? ", bp_addr=%#llx" : ", config1=%#llx", (unsigned long long)a->bp_addr);
-    if (size >= offsetof(struct perf_event_attr, branch_sample_type))
+    out(d, is_breakpoint ? ", bp_addr=%#llx" : ", config1=%#llx", (unsigned long long)a->bp_addr);
+    if (HAS(bp_len))
         out(d, is_breakpoint ? ", bp_len=%llu" : ", config2=%#llx", (unsigned long long)a->bp_len);
-    out_more_fields(d, a, size, first);
-    (void)bits;
+    if (HAS(branch_sample_type) && (a->sample_type & PERF_SAMPLE_BRANCH_STACK)) {
+        out_text(d, ", branch_sample_type=");
+        out_flags(d, branches, a->branch_sample_type, "PERF_SAMPLE_BRANCH_???");
+    }
+    if (HAS(sample_regs_user))
+        out(d, ", sample_regs_user=%#llx", (unsigned long long)a->sample_regs_user);
+    if (HAS(sample_stack_user) && (a->sample_type & PERF_SAMPLE_STACK_USER))
+        out(d, ", sample_stack_user=%#x", a->sample_stack_user);
+    if (HAS(clockid) && (bits & USE_CLOCKID_BIT)) {
+        out_text(d, ", clockid=");
+        print_clockid(d, (uint32_t)a->clockid);
+    }
+    if (HAS(sample_regs_intr))
+        out(d, ", sample_regs_intr=%#llx", (unsigned long long)a->sample_regs_intr);
+    if (HAS(aux_watermark))
+        out(d, ", aux_watermark=%u", a->aux_watermark);
+    if (HAS(sample_max_stack))
+        out(d, ", sample_max_stack=%u", a->sample_max_stack);
+    if (HAS(__reserved_2))
+        print_reserved(d, 110, 111, a->__reserved_2);
+    if (HAS(aux_sample_size))
+        out(d, ", aux_sample_size=%u", a->aux_sample_size);
+    if (HAS(__reserved_3))
+        print_reserved(d, 116, 119, a->__reserved_3);
+    if (HAS(sig_data))
+        out(d, ", sig_data=%#llx", (unsigned long long)a->sig_data);
 }
 
 /* Its first 64 bytes are there always; of what is beyond, as much as its size says. */
@@ -152,7 +180,7 @@ void print_perf_attr(struct decoder *d, uint64_t value)
         return;
     }
     size_t known = size ? MIN(size, (uint32_t)sizeof a) : PERF_ATTR_SIZE_VER0;
-    if (!memory_read(d, MEMORY_IN, value, &a, MAX(known, (size_t)PERF_ATTR_SIZE_VER0))) {
+    if (known < PERF_ATTR_SIZE_VER0 || !memory_read(d, MEMORY_IN, value, &a, known)) {
         out_address(d, value);
         return;
     }

@@ -3,6 +3,8 @@
  */
 #include "abi/decode_internal.h"
 
+#include <asm/errno.h>
+
 #include <asm/poll.h>
 #include <linux/eventpoll.h>
 
@@ -27,7 +29,7 @@ void print_pollfds(struct decoder *d, uint64_t value)
     for (uint32_t i = 0; i < count; i++) {
         out(d, i ? ", " : "");
         bool known = memory_read(d, MEMORY_IN, value + i * sizeof p, &p, sizeof p);
-        if (!known || i >= shown_max(d)) {
+        if (!known || i >= elements_max(d)) {
             out(d, known ? "..." : "... /* %#llx */", (unsigned long long)(value + i * sizeof p));
             break;
         }
@@ -122,10 +124,12 @@ static unsigned print_set_members(struct decoder *d, const uint8_t *set, const c
 
 void print_fdset(struct decoder *d, uint64_t value)
 {
-    uint8_t set[FD_SET_BITS / 8];
+    uint8_t set[FD_SET_BITS / 8] = {0};
     size_t size = fdset_size(d);
 
-    if (size == 0 || !value || !memory_read(d, MEMORY_IN, value, set, size)) {
+    /* Of a set that is larger than the task's table of descriptors the kernel reads no more than that. */
+    size_t known = size && value ? memory_read_some(d, MEMORY_IN, value, set, size) : 0;
+    if (known < sizeof(uint64_t) || (known < size && call_returned(d) && d->call->result == -EFAULT)) {
         out_address(d, value);
         return;
     }

@@ -22,11 +22,15 @@ static void print_attr(struct decoder *d, enum memory which, uint64_t address)
         out_address(d, address);
         return;
     }
-    out(d, "{size=%u", a.size);
     uint32_t size = a.size ? a.size : SCHED_ATTR_SIZE_VER0;
 
-    if (size < SCHED_ATTR_SIZE_VER0 || known < MIN(size, (uint32_t)sizeof a)) {
-        out(d, "}");
+    if (size >= SCHED_ATTR_SIZE_VER0 && known < MIN(size, (uint32_t)sizeof a)) {
+        out_address(d, address);
+        return;
+    }
+    out(d, "{size=%u", a.size);
+    if (size < SCHED_ATTR_SIZE_VER0) {
+        out_text(d, "}");
         return;
     }
     if (!(a.sched_flags & SCHED_FLAG_KEEP_ALL) || (int32_t)a.sched_policy < 0) {
@@ -88,13 +92,24 @@ void print_futex_waitv(struct decoder *d, uint64_t value)
     for (uint32_t i = 0; i < count; i++) {
         out(d, i ? ", " : "");
         bool known = memory_read(d, MEMORY_IN, value + i * sizeof w, &w, sizeof w);
-        if (!known || i >= shown_max(d)) {
+        if (!known || i >= elements_max(d)) {
             out(d, known ? "..." : "... /* %#llx */", (unsigned long long)(value + i * sizeof w));
             break;
         }
         print_waiter(d, &w);
     }
     out(d, "]");
+}
+
+/* NAME<<N; a remark on what has no name stands behind it. */
+static void out_shifted(struct decoder *d, const struct name *names, uint32_t value, unsigned shift, const char *unknown)
+{
+    if (name_find(names, value) || d->style->names == DECODE_NUMBERS) {
+        out_name(d, names, value, NULL);
+        out(d, "<<%u", shift);
+    } else {
+        out(d, "%#x<<%u /* %s */", value, shift, unknown);
+    }
 }
 
 void out_futex_wake_op(struct decoder *d, uint32_t value)
@@ -112,8 +127,8 @@ void out_futex_wake_op(struct decoder *d, uint32_t value)
 
     if (operation & FUTEX_OP_OPARG_SHIFT)
         out(d, "FUTEX_OP_OPARG_SHIFT<<28|");
-    out_name(d, operations, operation & 7, "FUTEX_OP_???");
-    out(d, "<<28|%#x<<12|", value >> 12 & 0xfff);
-    out_name(d, comparisons, value >> 24 & 15, "FUTEX_OP_CMP_???");
-    out(d, "<<24|%#x", value & 0xfff);
+    out_shifted(d, operations, operation & 7, 28, "FUTEX_OP_???");
+    out(d, "|%#x<<12|", value >> 12 & 0xfff);
+    out_shifted(d, comparisons, value >> 24 & 15, 24, "FUTEX_OP_CMP_???");
+    out(d, "|%#x", value & 0xfff);
 }

@@ -142,7 +142,9 @@ void print_sigset_out(struct decoder *d, uint64_t value)
 
     /* rt_sigpending stores as much of a set as there is room for. */
     if (d->row->kinds[0] == ARG_SIGSET_OUT && size < sizeof set) {
-        if (fetch_out(d, value, &set, (size_t)size))
+        if (size == 0)
+            out_address(d, value);
+        else if (fetch_out(d, value, &set, (size_t)size))
             out_signal_set(d, set);
         return;
     }
@@ -349,6 +351,9 @@ static void out_siginfo_fields(struct decoder *d, const siginfo_t *s)
     } else if (s->si_code == SI_TIMER) {
         out(d, ", si_timerid=%#x, si_overrun=%d", s->si_tid, s->si_overrun);
         out_payload(d, s);
+    } else if (s->si_code == SI_SIGIO) {
+        out(d, ", si_band=%ld, si_fd=", (long)s->si_band);
+        out_fd(d, s->si_fd);
     } else if (s->si_code < 0) {
         out_sender(d, s);
         if (s->si_ptr)
@@ -404,12 +409,17 @@ void print_siginfo_in(struct decoder *d, uint64_t value)
         out_siginfo(d, &s);
 }
 
+/* waitid stores single fields. */
 void print_siginfo_out(struct decoder *d, uint64_t value)
 {
-    siginfo_t s;
+    siginfo_t s = {0};
+    uint8_t *bytes = (uint8_t *)&s;
 
-    if (fetch_out(d, value, &s, sizeof s))
-        out_siginfo(d, &s);
+    if (!fetch_out(d, value, &s, offsetof(siginfo_t, si_code) + sizeof s.si_code))
+        return;
+    for (size_t at = offsetof(siginfo_t, si_code) + sizeof s.si_code; at < sizeof s; at += sizeof(uint32_t))
+        memory_read(d, MEMORY_OUT, value + at, bytes + at, sizeof(uint32_t));
+    out_siginfo(d, &s);
 }
 
 /*

@@ -9,6 +9,28 @@
 #include <linux/kcmp.h>
 #include <linux/userfaultfd.h>
 
+/* A call that Linux has no more. */
+void print_sysctl_args(struct decoder *d, uint64_t value)
+{
+    struct {
+        uint64_t name;
+        int32_t nlen;
+        uint64_t oldval, oldlenp, newval, newlen;
+    } a;
+
+    if (!fetch_in(d, value, &a, sizeof a))
+        return;
+    out_text(d, "{name=");
+    out_address(d, a.name);
+    out(d, ", nlen=%d, oldval=", a.nlen);
+    out_address(d, a.oldval);
+    out_text(d, ", oldlenp=");
+    out_address(d, a.oldlenp);
+    out_text(d, ", newval=");
+    out_address(d, a.newval);
+    out(d, ", newlen=%llu}", (unsigned long long)a.newlen);
+}
+
 DECODE_VALUES(kcmp_type, "KCMP_???", NAME(KCMP_FILE), NAME(KCMP_VM), NAME(KCMP_FILES), NAME(KCMP_FS), NAME(KCMP_SIGHAND), NAME(KCMP_IO),
               NAME(KCMP_SYSVSEM), NAME(KCMP_EPOLL_TFD))
 

@@ -13,6 +13,7 @@
 
 #include "lib/string.h"
 
+#define RESTART_TEXT 255u
 #define O_CREAT_BIT 0100
 #define O_TMPFILE_BIT 020000000
 
@@ -284,7 +285,7 @@ DECODE_VALUES(reboot_cmd, "LINUX_REBOOT_CMD_???", NAME(LINUX_REBOOT_CMD_RESTART)
 void print_reboot_arg(struct decoder *d, uint64_t value)
 {
     if ((uint32_t)d->call->args[2] == LINUX_REBOOT_CMD_RESTART2)
-        print_string(d, value);
+        out_limited_string(d, value, RESTART_TEXT);
     else
         d->skipped = true;
 }
@@ -320,10 +321,21 @@ void print_syslog_buffer(struct decoder *d, uint64_t value)
         out_address(d, value);
 }
 
+static void print_log_level(struct decoder *d, int level)
+{
+    static const char *const names[] = {"EMERG", "ALERT", "CRIT", "ERR", "WARNING", "NOTICE", "INFO", "DEBUG", "DEBUG+1"};
+
+    out_signed(d, level);
+    if (d->style->names != DECODE_NUMBERS)
+        out(d, " /* LOGLEVEL_%s */", (uint32_t)level < ARRAY_SIZE(names) ? names[level] : "???");
+}
+
 void print_syslog_length(struct decoder *d, uint64_t value)
 {
     if (syslog_ignores(d))
         d->skipped = true;
+    else if ((uint32_t)d->call->args[0] == SYSLOG_CONSOLE_LEVEL)
+        print_log_level(d, (int)value);
     else
-        out(d, "%d", (int)value);
+        out_signed(d, (int)value);
 }

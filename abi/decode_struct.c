@@ -16,6 +16,7 @@
 #define DIRENT64_HEADER 19 /* d_ino, d_off, d_reclen, d_type of struct linux_dirent64 */
 #define DIRENT_HEADER 18   /* d_ino, d_off, d_reclen of struct linux_dirent */
 #define DIRENT_SHOWN 304   /* bytes of the longest entry */
+#define GROUPS_MAX 65536u /* NGROUPS_MAX of Linux: more are refused */
 #define DIRENT_RECLEN 16   /* offset of d_reclen in both */
 
 static void print_stat_time(struct decoder *d, const char *name, int64_t seconds, uint64_t fraction)
@@ -309,12 +310,19 @@ void print_rusage(struct decoder *d, uint64_t value)
 
 static void print_limit(struct decoder *d, uint64_t value)
 {
+    bool has_name = value == UINT64_MAX || (value > 1024 && value % 1024 == 0);
+    enum decode_names names = has_name ? (enum decode_names)d->style->names : DECODE_NUMBERS;
+
+    if (names != DECODE_NAMES)
+        out_unsigned(d, value);
+    if (names == DECODE_NUMBERS)
+        return;
+    out_text(d, names == DECODE_BOTH ? " /* " : "");
     if (value == UINT64_MAX)
         out_text(d, "RLIM64_INFINITY");
-    else if (value > 1024 && value % 1024 == 0)
-        out(d, "%llu*1024", (unsigned long long)value / 1024);
     else
-        out_unsigned(d, value);
+        out(d, "%llu*1024", (unsigned long long)value / 1024);
+    out_text(d, names == DECODE_BOTH ? " */" : "");
 }
 
 static void print_rlimit(struct decoder *d, const struct rlimit64 *r)
@@ -353,18 +361,24 @@ static void print_groups(struct decoder *d, enum memory which, uint64_t address,
     out_text(d, "[");
     for (uint64_t i = 0; i < count; i++) {
         out_text(d, i ? ", " : "");
-        if (i >= shown_max(d) || !memory_read(d, which, address + i * sizeof id, &id, sizeof id)) {
-            out_text(d, "...");
+        bool known = memory_read(d, which, address + i * sizeof id, &id, sizeof id);
+        if (!known || i >= elements_max(d)) {
+            out(d, known ? "..." : "... /* %#llx */", (unsigned long long)(address + i * sizeof id));
             break;
         }
-        out_unsigned(d, id);
+        print_uid(d, id);
     }
     out_text(d, "]");
 }
 
 void print_groups_in(struct decoder *d, uint64_t value)
 {
-    print_groups(d, MEMORY_IN, value, (uint32_t)d->call->args[d->index - 1]);
+    uint32_t count = (uint32_t)d->call->args[d->index - 1];
+
+    if (count > GROUPS_MAX)
+        out_address(d, value);
+    else
+        print_groups(d, MEMORY_IN, value, count);
 }
 
 void print_groups_out(struct decoder *d, uint64_t value)

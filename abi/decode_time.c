@@ -114,7 +114,7 @@ void print_timespec_remaining(struct decoder *d, uint64_t value)
 }
 
 /* As strace comments a time of day: UTC.  Days to a date in the proleptic Gregorian calendar, years from March on. */
-static void print_date(struct decoder *d, const struct seconds *s, unsigned digits)
+static void print_date_between(struct decoder *d, const struct seconds *s, unsigned digits, const char *before, const char *after)
 {
     int64_t days = s->seconds / 86400 - (s->seconds % 86400 < 0);
     int64_t second = s->seconds - days * 86400;
@@ -128,12 +128,35 @@ static void print_date(struct decoder *d, const struct seconds *s, unsigned digi
     if (s->seconds < 0 || s->seconds > 253402300799 || s->seconds == 0 || s->fraction < 0 ||
         s->fraction >= (digits == 9 ? 1000000000 : 1000000))
         return;
-    out(d, " /* %04lld-%02lld-%02lldT%02lld:%02lld:%02lld", (long long)(year + era * 400 + (month >= 10)),
+    out(d, "%s%04lld-%02lld-%02lldT%02lld:%02lld:%02lld", before, (long long)(year + era * 400 + (month >= 10)),
         (long long)(month < 10 ? month + 3 : month - 9), (long long)(of_year - (153 * month + 2) / 5 + 1),
         (long long)(second / 3600), (long long)(second / 60 % 60), (long long)(second % 60));
     if (s->fraction)
         out(d, ".%0*lld", (int)digits, (long long)s->fraction);
-    out_text(d, "+0000 */");
+    out_text(d, "+0000");
+    out_text(d, after);
+}
+
+static void print_date(struct decoder *d, const struct seconds *s, unsigned digits)
+{
+    print_date_between(d, s, digits, " /* ", " */");
+}
+
+void print_time_out(struct decoder *d, uint64_t value)
+{
+    int64_t seconds;
+
+    if (!fetch_out(d, value, &seconds, sizeof seconds))
+        return;
+    out(d, "[%lld", (long long)seconds);
+    out_date(d, seconds, 0);
+    out_text(d, "]");
+}
+
+void print_result_time(struct decoder *d)
+{
+    out_signed(d, d->call->result);
+    print_date_between(d, &(struct seconds){d->call->result, 0}, 9, " (", ")");
 }
 
 void out_date(struct decoder *d, int64_t seconds, int64_t nanoseconds)

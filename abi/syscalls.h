@@ -42,6 +42,7 @@ enum syscall_result {
     RESULT_IOPRIO,       /* a number, and its parts */
     RESULT_SIGNAL,       /* a number, and its name */
     RESULT_TIMEX,        /* a number, and the clock's state */
+    RESULT_TIME,         /* seconds, and the date */
     RESULT_MESSAGES,     /* a count, and the time that was left, or (Timeout) */
 };
 

@@ -11,12 +11,13 @@
 #include "lib/string.h"
 
 #define PIECE    256u  /* bytes of an object; of a text as many pieces as it has, */
+#define ABSENT_LEAST 512u /* of what a call points to that is not here: structures may be large */
 #define TEXT_MAX 4096u /* up to this */
 #define WORDS    16u   /* of a vector that are followed */
 
 #define IS_TEXT(k) ((k) == ARG_PATH || (k) == ARG_STR || (k) == ARG_MOUNT_TYPE || (k) == ARG_MOUNT_DATA || (k) == ARG_MFD_NAME || (k) == ARG_REBOOT_ARG)
 #define IS_VECTOR(k)                                                                                                   \
-    ((k) == ARG_BUF_IN || (k) == ARG_IOV_IN || (k) == ARG_IOV_FOREIGN || (k) == ARG_ARGV || (k) == ARG_ENVP ||         \
+    ((k) == ARG_BUF_IN || (k) == ARG_XATTR_IN || (k) == ARG_IOV_IN || (k) == ARG_IOV_OUT || (k) == ARG_IOV_FOREIGN || (k) == ARG_ARGV || (k) == ARG_ENVP ||         \
      (k) == ARG_MSGHDR_IN || (k) == ARG_MMSGHDR_IN || (k) == ARG_GROUPS_IN || (k) == ARG_SEMBUFS ||                    \
      (k) == ARG_POLLFDS || (k) == ARG_FUTEX_WAITV || (k) == ARG_CPUSET_IN || (k) == ARG_FDSET)
 #define IS_TIME(k)                                                                                                     \
@@ -46,6 +47,12 @@ const uint8_t capture_reads[SYSCALL_COUNT] = {
 #undef SYSCALL
 };
 
+static const bool is_absent[SYSCALL_COUNT] = {
+#define SYSCALL(nr, name, result, args, status, note) [nr] = ALL_##status,
+#include "abi/syscalls.def"
+#undef SYSCALL
+};
+
 /* Is the byte at this address among those that the call read or that were observed before? */
 static bool is_told(const struct capture_buffer *b, uint64_t address)
 {
@@ -62,6 +69,8 @@ static bool is_told(const struct capture_buffer *b, uint64_t address)
 /* A piece, or as much as there is of a text; if `again`, beside what the call read of it. */
 static void observe(const struct task *t, uint64_t address, bool again)
 {
+    size_t least = is_absent[t->call_nr] ? ABSENT_LEAST : 0;
+
     uint8_t bytes[PIECE];
 
     if (address < PAGE_SIZE || (!again && is_told(t->capture, address)))
@@ -70,16 +79,10 @@ static void observe(const struct task *t, uint64_t address, bool again)
         n = peek_user_some(bytes, user(address + done), sizeof bytes);
         if (n)
             capture_append(address + done, bytes, n, CAPTURE_OBSERVED);
-        if (n < sizeof bytes || memchr(bytes, 0, n))
+        if (n < sizeof bytes || (memchr(bytes, 0, n) && done + n >= least))
             return;
     }
 }
-
-static const bool is_absent[SYSCALL_COUNT] = {
-#define SYSCALL(nr, name, result, args, status, note) [nr] = ALL_##status,
-#include "abi/syscalls.def"
-#undef SYSCALL
-};
 
 /* Levels of pointers below an argument. */
 static unsigned depth_of(uint64_t nr)

@@ -34,7 +34,7 @@ MAPPING_START = {"start": r"mmap\(NULL, 0, (0 /\* PROT_NONE \*/|0|PROT_NONE),", 
 # Tests that have a script each, of which this is what matters.
 BY_HAND = {
     "futex": ("-a27", {}),
-    "readv": ("-a16 -e trace=readv,writev -e read=all -e write=none", {}),
+    "readv": ("-a16 -e trace=readv,writev -e read=all -e write=all", {}),
     "umount2": ("-s7", {}),
     "readlink": ("-xx", {"after": r'readlink\("\\x2f\\x70\\x72\\x6f\\x63'}),  # as a static program begins
     "inotify_init-y": ("-a15 -y -e trace=inotify_init", {}),
@@ -46,8 +46,6 @@ BY_HAND = {
     "mmap": ("-a20 " + MAPPING, MAPPING_START),
     "poll": ("-a16 -v -e trace=poll", {}),
     "uname": ("-v -e trace=uname", {"unique": True}),
-    "net-yy-unix": ("-a22 -yy -e trace=close,network", {"start": "socket"}),
-    "net-y-unix": ("-a22 -y -e trace=close,network", {"start": "socket"}),
 }
 
 
@@ -68,7 +66,7 @@ class Test:
     def starts_apart(self):
         """Must the execve that begins the test be asked for?  What its process did before is not the test's."""
         text = " ".join(self.options)
-        return not self.follows and not re.search(r"exec|=all|=none|%process|%file|-P|trace-path|status|-z|-Z|successful|failed", text)
+        return not self.follows and not re.search(r"exec|=all|trace=none|%process|%file|-P|trace-path|status|-z|-Z|successful|failed", text)
 
     def with_start(self, words):
         """The same options, so that the execve is among the lines."""

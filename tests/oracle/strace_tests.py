@@ -119,7 +119,7 @@ def our_lines(options, test, log, tids):
     tids = tids if test.follows else tids[:1]
     folder = f"/tmp/{test.name}.d/sub/"  # strace takes -P from where the test runs
     words = [w for w in test.options if w != "-f"]
-    words = [folder + w if before == "-P" and not w.startswith("/") else w for before, w in zip([""] + words, words)]
+    words += [w for before, path in zip(words, words[1:]) if before == "-P" and path[0] != "/" for w in ("-P", folder + path)]
     words = test.with_start(words) + ["-e", "tid=" + ",".join(map(str, tids)), "-q"]
     done = subprocess.run([options.trapline, "trace"] + words + [log], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
     lines = done.stdout.decode("latin-1").splitlines()
