@@ -57,7 +57,7 @@ struct file {
     bool locked;               /* has or had an advisory lock */
     struct file_owner owner;
     int async_fd;              /* the number by which FASYNC was set: told with the signal */
-    LIST_ENTRY(file) async_link; /* of a pipe's end with FASYNC: the pipe's lock, as the next */
+    LIST_ENTRY(file) async_link; /* with FASYNC, of a pipe's end: the pipe's lock; else the async_list's, as the next */
     bool async_listed;
     LIST_HEAD(, epoll_item) epoll_items; /* which epoll instances watch it; epoll_lock (fs/epoll.c) */
     struct space_file mapping; /* what address spaces hold of it: each get() is a reference on the description */

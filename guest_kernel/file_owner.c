@@ -164,6 +164,19 @@ static bool has_own_codes(int signal)
                      signal);
 }
 
+/* What poll(2) says of the same. */
+static long band_of(int reason)
+{
+    switch (reason) {
+    case POLL_OUT:
+        return POLLOUT | POLLWRNORM | POLLWRBAND;
+    case POLL_HUP:
+        return POLLHUP | POLLERR;
+    default:
+        return POLLIN | POLLRDNORM;
+    }
+}
+
 void file_owner_async(struct file *f, int reason)
 {
     siginfo_t info = signal_info_kernel(SIGIO);
@@ -171,7 +184,7 @@ void file_owner_async(struct file *f, int reason)
 
     if (signal) {
         info = (siginfo_t){.si_signo = signal, .si_code = has_own_codes(signal) ? SI_SIGIO : reason};
-        info.si_band = reason == POLL_OUT ? POLLOUT | POLLWRNORM | POLLWRBAND : POLLIN | POLLRDNORM;
+        info.si_band = band_of(reason);
         info.si_fd = f->async_fd;
     }
     tell_owner(f, &info);

@@ -31,6 +31,8 @@ struct pty {
     bool slave_opened;   /* ever: without files it is closed then */
     bool packet;         /* TIOCPKT */
     bool master_stopped; /* TCOOFF on the master */
+    uint32_t told;       /* output up to here has been told to master_async; tty.lock */
+    struct async_list master_async;
 };
 
 static struct pty *pty_of(struct tty *t)
@@ -40,9 +42,25 @@ static struct pty *pty_of(struct tty *t)
 
 /* --- the slave's side --- */
 
+/* Has something been put out since this was asked last? */
+static bool output_is_new(struct pty *p)
+{
+    struct tty *t = &p->tty;
+
+    tty_lock(t);
+    bool is_new = tty_ring_readable(&t->out) && t->out.head != p->told;
+    p->told = t->out.head;
+    tty_unlock(t);
+    return is_new;
+}
+
 static long pty_output(struct tty *t)
 {
-    wake_all(&pty_of(t)->master_readable);
+    struct pty *p = pty_of(t);
+
+    wake_all(&p->master_readable);
+    if (!async_list_is_empty(&p->master_async) && output_is_new(p))
+        async_list_tell(&p->master_async, POLL_IN);
     return 0;
 }
 
@@ -195,7 +213,7 @@ static long master_take(struct pty *p, struct io_iter *it)
             break;
     }
     if (total && tty_ring_used(&p->tty.out) <= p->tty.out.limit / FEW)
-        wake_all(&p->tty.writable);
+        tty_tell_room(&p->tty);
     return total ? total : closed ? -EIO : 0;
 }
 
@@ -372,7 +390,7 @@ static long flush_queues(struct pty *p, uint64_t which)
     if (which != TCIFLUSH)
         t->backlog.tail = t->backlog.head;
     tty_unlock(t);
-    wake_all(&t->writable);
+    tty_tell_room(t);
     wake_all(&p->master_writable);
     return 0;
 }
@@ -417,8 +435,7 @@ static long simulate_input(struct pty *p, uint64_t argument)
     tty_lock(&p->tty);
     (void)tty_ring_put(&p->tty.out, &c, 1);
     tty_unlock(&p->tty);
-    wake_all(&p->master_readable);
-    return 0;
+    return pty_output(&p->tty);
 }
 
 static long master_ioctl(struct file *f, unsigned request, uint64_t argument)
@@ -463,10 +480,22 @@ static long master_ioctl(struct file *f, unsigned request, uint64_t argument)
     }
 }
 
+static void master_async(struct file *f, bool on)
+{
+    struct pty *p = f->data;
+
+    if (on) {
+        tty_async_owner(&p->tty, f);
+        (void)output_is_new(p);
+    }
+    async_list_set(&p->master_async, f, on);
+}
+
 static void master_release(struct file *f)
 {
     struct pty *p = f->data;
 
+    async_list_set(&p->master_async, f, false);
     tty_lock(&p->tty);
     __atomic_store_n(&p->tty.other_closed, true, __ATOMIC_RELEASE);
     tty_unlock(&p->tty);
@@ -480,6 +509,7 @@ static const struct file_ops master_ops = {
     .write = master_write,
     .poll = master_poll,
     .ioctl = master_ioctl,
+    .async = master_async,
     .release = master_release,
 };
 
@@ -498,6 +528,7 @@ static struct pty *pty_create(void)
     p->locked = true;
     wait_queue_init(&p->master_readable);
     wait_queue_init(&p->master_writable);
+    async_list_init(&p->master_async);
     return p;
 }
 

@@ -216,11 +216,6 @@ static uint32_t random_word(void)
     return word;
 }
 
-static void tell_readable(struct file *f)
-{
-    file_owner_async(f, POLL_IN);
-}
-
 static const struct net_hooks hooks = {
     .file_of_fd = fd_get_any,
     .file_get = file_get,
@@ -229,7 +224,7 @@ static const struct net_hooks hooks = {
     .file_socket = socket_of_file,
     .file_install = file_install,
     .file_urgent = file_owner_urgent,
-    .file_readable = tell_readable,
+    .file_async = file_owner_async,
     .node_make = node_make,
     .node_find = node_find,
     .node_remove = node_remove,

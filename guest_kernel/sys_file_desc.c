@@ -63,7 +63,7 @@ long sys_dup3(const struct syscall_args *args)
     return duplicate_to(fd, to, flags & O_CLOEXEC);
 }
 
-/* Before the flag itself: a file without the operation keeps the flag, which means nothing. */
+/* Before the flag itself. */
 static void async_set(struct file *f, int fd, bool on)
 {
     if (!(f->flags & FASYNC) == !on || !f->ops->async)
@@ -78,6 +78,8 @@ static long set_status_flags(struct file *f, int fd, unsigned flags)
         return -EPERM;
     if ((flags & O_DIRECT) && !file_is_pipe(f))
         return -EINVAL; /* no file here bypasses a cache */
+    if (!f->ops->async) /* it keeps no such flag */
+        flags &= ~(unsigned)FASYNC;
     async_set(f, fd, flags & FASYNC);
     mutex_lock(&f->lock);
     f->flags = (f->flags & ~SETFL_MASK) | (flags & SETFL_MASK);

@@ -28,6 +28,7 @@ void tty_prepare(struct tty *t, const struct tty_kind *kind, uint64_t device, ui
     wait_queue_init(&t->writable);
     wait_queue_init(&t->reading.given);
     wait_queue_init(&t->writing.given);
+    async_list_init(&t->async);
 }
 
 void tty_lock(struct tty *t)
@@ -96,6 +97,7 @@ static void tty_release(struct file *f)
 {
     struct tty *t = f->data;
 
+    async_list_set(&t->async, f, false);
     tty_lock(t);
     bool last = --t->files == 0;
     tty_unlock(t);
@@ -140,6 +142,7 @@ void tty_hang_up(struct tty *t, bool session_ends)
     tty_discipline_init(d, t->kind->input_flags);
     t->out.held = false;
     tty_unlock(t);
+    async_list_clear(&t->async);
     wake_all(&t->readable);
     wake_all(&t->writable);
     (void)t->kind->output(t);
@@ -170,7 +173,9 @@ static size_t receive_some(struct tty *t, const uint8_t *bytes, size_t n)
 
     tty_lock(t);
     t->out.mark = t->out.head;
+    uint32_t lines = t->discipline.lines, head = t->discipline.head;
     size_t done = tty_discipline_receive(&t->discipline, bytes, n, &t->out, &signal);
+    tty_async_count(t, lines, head);
     tty_unlock(t);
     if (!signal)
         return done;
@@ -196,8 +201,9 @@ void tty_received(struct tty *t)
     (void)t->kind->output(t);
     if (can_read(t, 1))
         wake_all(&t->readable);
+    tty_async_arrived(t);
     if (tty_can_write(t)) /* perhaps it was stopped */
-        wake_all(&t->writable);
+        tty_tell_room(t);
 }
 
 struct reading {
@@ -330,8 +336,10 @@ static long wait_for_room(struct file *f, struct tty *t)
 
     if (error || tty_can_write(t))
         return error;
-    if (f->flags & O_NONBLOCK)
-        return -EAGAIN;
+    if (f->flags & O_NONBLOCK) {
+        tty_want_room(t);
+        return tty_can_write(t) ? 0 : -EAGAIN;
+    }
     error = wait_event(&t->writable, tty_can_write(t) || tty_is_hung_up(f));
     return error ? error : tty_is_hung_up(f) ? -EIO : 0;
 }
@@ -407,7 +415,7 @@ static unsigned tty_poll(struct file *f, struct poll_table *table)
 
 /* --- devices --- */
 
-#define TTY_FILE_OPS .read = tty_read, .write = tty_write, .poll = tty_poll, .ioctl = tty_ioctl, .release = tty_release
+#define TTY_FILE_OPS .read = tty_read, .write = tty_write, .poll = tty_poll, .ioctl = tty_ioctl, .async = tty_async, .release = tty_release
 const struct file_ops tty_file_ops = {TTY_FILE_OPS};
 const struct file_ops console_system_ops = {.open = console_open, TTY_FILE_OPS};
 static const struct file_ops own_terminal_ops = {.open = own_terminal_open, TTY_FILE_OPS};

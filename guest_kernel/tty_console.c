@@ -77,7 +77,7 @@ static bool send_output(struct console *c, bool also_stopped)
     }
     mutex_unlock(&c->send_lock);
     if (tty_can_write(&c->tty))
-        wake_all(&c->tty.writable);
+        tty_tell_room(&c->tty);
     return all;
 }
 

@@ -11,6 +11,7 @@
 
 #include <asm/termios.h>
 
+#include "fs/async.h"
 #include "fs/file.h"
 #include "guest_kernel/process.h"
 #include "guest_kernel/tty.h"
@@ -52,6 +53,7 @@ struct tty {
     struct winsize size;
     struct termios locked; /* bits that are set cannot be changed (TIOCSLCKTRMIOS) */
     uint32_t files;
+    uint32_t arrivals; /* to be told to `async` */
     bool exclusive; /* TIOCEXCL */
 
     bool at_end;       /* atomic: no input will come any more; what is there can be read */
@@ -60,6 +62,8 @@ struct tty {
     struct mutex input_lock;
     struct wait_queue readable; /* input came, at_end, or it was hung up */
     struct wait_queue writable; /* output was taken, or goes on after a stop */
+    struct async_list async;
+    bool wants_room; /* atomic: one of `async` found none */
 };
 
 void tty_prepare(struct tty *t, const struct tty_kind *kind, uint64_t device, uint8_t *output, uint32_t output_size);
@@ -80,6 +84,14 @@ bool tty_has_input_room(struct tty *t);
 bool tty_can_write(struct tty *t);
 /* All files are dead from now on: reads return 0, writes -EIO.  session_ends: the foreground group hears of it too. */
 void tty_hang_up(struct tty *t, bool session_ends);
+
+/* tty_async.c: FASYNC of a file of the terminal; owners by themselves; what comes in and what room there is.  May sleep. */
+void tty_async(struct file *f, bool on);
+void tty_async_owner(const struct tty *t, struct file *f);
+void tty_async_count(struct tty *t, uint32_t lines, uint32_t head);
+void tty_async_arrived(struct tty *t);
+void tty_want_room(struct tty *t); /* before the look that decides that there is none */
+void tty_tell_room(struct tty *t); /* also wakes who waits for it */
 
 long tty_turn_take(struct tty_turn *turn, bool nonblocking) must_check; /* 0, -EAGAIN, -ERESTARTSYS */
 void tty_turn_give(struct tty_turn *turn);

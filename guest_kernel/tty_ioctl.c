@@ -59,7 +59,7 @@ static void flush_output(struct tty *t)
     tty_ring_cut(&t->out);
     t->discipline.news |= TIOCPKT_FLUSHWRITE;
     tty_unlock(t);
-    wake_all(&t->writable);
+    tty_tell_room(t);
 }
 
 static long flush_queues(struct tty *t, uint64_t which)
@@ -110,7 +110,7 @@ static void set_stopped(struct tty *t, bool stop)
         tty_discipline_start(d, &t->out);
     tty_unlock(t);
     (void)t->kind->output(t);
-    wake_all(&t->writable);
+    tty_tell_room(t);
 }
 
 static long control_flow(struct tty *t, uint64_t action)

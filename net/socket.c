@@ -4,6 +4,7 @@
 #include "net/socket.h"
 
 #include <asm/errno.h>
+#include <asm/siginfo.h>
 
 #include "guest_kernel/core/time.h"
 #include "net/unix.h"
@@ -89,17 +90,29 @@ void socket_set_async(struct socket *s, bool on)
     __atomic_store_n(&s->async, on, __ATOMIC_RELAXED);
 }
 
+void socket_tell_async(struct socket *s, int reason)
+{
+    if (likely(!__atomic_load_n(&s->async, __ATOMIC_RELAXED)))
+        return;
+    socket_lock(s);
+    if (s->file)
+        net_hooks->file_async(s->file, reason);
+    socket_unlock(s);
+}
+
 void socket_tell_readable(struct socket *s)
 {
     __atomic_thread_fence(__ATOMIC_SEQ_CST); /* what came is queued before the look: see wait_queue_is_idle() */
     if (!wait_queue_is_idle(&s->readable))
         wake_all(&s->readable);
-    if (likely(!__atomic_load_n(&s->async, __ATOMIC_RELAXED)))
-        return;
-    socket_lock(s);
-    if (s->file)
-        net_hooks->file_readable(s->file);
-    socket_unlock(s);
+    socket_tell_async(s, POLL_IN);
+}
+
+void socket_tell_room(struct socket *s)
+{
+    wake_all(&s->writable);
+    if (unlikely(socket_wants_room(s)) && __atomic_exchange_n(&s->wants_room, false, __ATOMIC_RELAXED))
+        socket_tell_async(s, POLL_OUT);
 }
 
 void socket_tell_all(struct socket *s)

@@ -88,6 +88,7 @@ struct socket {
     uint64_t inode_number;      /* of that file */
     uint32_t error;             /* atomic: an errno to report once */
     bool async;                 /* its file has FASYNC; atomic, relaxed */
+    bool wants_room;            /* a sender found none since, while `async`; atomic */
     uint8_t shutdown;           /* BIT(SHUT_RD), BIT(SHUT_WR); written with (lock), read without */
     struct wait_queue readable; /* POLLIN and its kin; changes of state come to both queues */
     struct wait_queue writable; /* POLLOUT */
@@ -116,7 +117,7 @@ struct net_hooks {
     /* A new descriptor for it, the number stored at `where` (NULL: not); takes a reference of its own.  Or -errno. */
     int (*file_install)(struct file *f, bool close_on_exec, user_ptr where);
     void (*file_urgent)(struct file *f); /* SIGURG to its owner */
-    void (*file_readable)(struct file *f); /* SIGIO */
+    void (*file_async)(struct file *f, int reason); /* SIGIO to its owner; POLL_* of <asm/siginfo.h> */
     /*
      * Names of sockets in the file system.  A node is an O_PATH file, counted; its key is the same for the same inode.
      * make: -EEXIST and whatever mknod(2) has against it; find: as connect(2) looks, -ECONNREFUSED: no socket.
@@ -152,6 +153,20 @@ int socket_take_error(struct socket *s);              /* -errno, once; 0: none *
 void socket_set_async(struct socket *s, bool on); /* FASYNC of its file */
 void socket_tell_readable(struct socket *s);      /* who waits, and who wants SIGIO; lock not held */
 void socket_tell_all(struct socket *s);               /* its state changed: both queues */
+void socket_tell_async(struct socket *s, int reason); /* SIGIO, if its file wants it; lock not held */
+/*
+ * Who finds no room to send says so before it looks once more; who makes room tells it, once, to who wants SIGIO.
+ */
+static inline void socket_want_room(struct socket *s)
+{
+    if (unlikely(__atomic_load_n(&s->async, __ATOMIC_RELAXED)))
+        __atomic_store_n(&s->wants_room, true, __ATOMIC_SEQ_CST);
+}
+static inline bool socket_wants_room(const struct socket *s) /* after the room was made, sequentially consistent */
+{
+    return __atomic_load_n(&s->wants_room, __ATOMIC_RELAXED);
+}
+void socket_tell_room(struct socket *s); /* who waits, and who wants SIGIO; lock not held */
 bool socket_is_shut(const struct socket *s, int how); /* SHUT_RD or SHUT_WR */
 static inline bool socket_has(const struct socket *s, uint64_t flag)
 {

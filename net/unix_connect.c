@@ -3,6 +3,7 @@
  * A connection is made by who connects: it makes the other end too, which waits at the listener until it is accepted.
  */
 #include <asm/errno.h>
+#include <asm/siginfo.h>
 
 #include "guest_kernel/core/alloc.h"
 #include "net/unix.h"
@@ -17,7 +18,7 @@ static bool unix_is_listening(struct socket *s)
 static void unix_tell_space(struct socket *s)
 {
     if (unix_is_writable(unix_of(s)))
-        wake_all(&s->writable);
+        socket_tell_room(s);
 }
 
 static int unix_set_peek_offset(struct socket *s, int offset)
@@ -371,6 +372,8 @@ int unix_shutdown(struct socket *s, int how)
         set_shutdown(peer, peer_bits);
         socket_unlock(&peer->socket);
         socket_tell_all(&peer->socket);
+        if (peer_bits & BIT(SHUT_RD))
+            socket_tell_async(&peer->socket, how == SHUT_RDWR ? POLL_HUP : POLL_IN);
     }
     unix_put(peer);
     return 0;
@@ -393,6 +396,7 @@ static void leave_peer(struct unix_socket *u, struct unix_socket *peer, bool res
             __atomic_store_n(&peer->socket.error, ECONNRESET, __ATOMIC_RELEASE);
         socket_unlock(&peer->socket);
         socket_tell_all(&peer->socket);
+        socket_tell_async(&peer->socket, POLL_HUP);
     }
     unix_put(peer);
 }

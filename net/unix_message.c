@@ -68,9 +68,10 @@ static long wait_for_space(struct unix_socket *u, struct patience *p)
             return -EPIPE;
         if (likely(charged(u) < send_buffer(u)))
             return 0;
-        if (!p->timeout_ns)
+        socket_want_room(&u->socket);
+        if (!p->timeout_ns && !may_go_on(u))
             return -EAGAIN;
-        long result = patience_wait(p, &u->socket.writable, may_go_on(u));
+        long result = p->timeout_ns ? patience_wait(p, &u->socket.writable, may_go_on(u)) : 0;
         if (result)
             return result;
     }
@@ -162,8 +163,8 @@ void message_free(struct unix_message *m)
     /* Sequentially consistent, before the look at who waits: see wait_queue_is_idle(). */
     __atomic_fetch_sub(&sender->charged, m->charge, __ATOMIC_SEQ_CST);
     mem_free(m);
-    if (!wait_queue_is_idle(&sender->socket.writable) && unix_is_writable(sender))
-        wake_all(&sender->socket.writable);
+    if ((!wait_queue_is_idle(&sender->socket.writable) || socket_wants_room(&sender->socket)) && unix_is_writable(sender))
+        socket_tell_room(&sender->socket);
     unix_put(sender);
     rights_drop(rights);
 }

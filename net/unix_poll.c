@@ -66,6 +66,8 @@ unsigned unix_poll_datagram(struct socket *s, struct poll_table *t)
     unsigned events = readable_events(u);
     if (unix_is_writable(u) && peer_has_room(u))
         events |= POLLOUT | POLLWRNORM | POLLWRBAND;
+    else
+        socket_want_room(s);
     return events;
 }
 
