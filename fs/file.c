@@ -12,6 +12,7 @@
 
 #include "fs/epoll.h"
 #include "fs/file_lock.h"
+#include "fs/lease.h"
 #include "fs/inode.h"
 #include "guest_kernel/core/alloc.h"
 #include "guest_kernel/core/poll.h"
@@ -42,10 +43,13 @@ void file_put(struct file *f)
         return;
     epoll_forget_file(f);
     file_locks_release_file(f);
+    leases_release_file(f);
     if (f->ops->release)
         f->ops->release(f);
     if (f->text_claim)
         __atomic_fetch_sub(&f->inode->writers, f->text_claim, __ATOMIC_RELEASE);
+    if (f->counted_reader)
+        __atomic_fetch_sub(&f->inode->readers, 1, __ATOMIC_RELEASE);
     inode_put(f->inode);
     path_put(&(struct path){f->mount, f->dentry});
     mem_free(f);

@@ -54,7 +54,9 @@ struct file {
     struct inode *inode;
     void *data;                /* the file system's or device's */
     int8_t text_claim;         /* what it added to inode.writers: 1, -1 or 0; fixed */
+    bool counted_reader;       /* in inode.readers; fixed */
     bool locked;               /* has or had an advisory lock */
+    bool leased;               /* has or had a lease; the inode's lock */
     struct file_owner owner;
     int async_fd;              /* the number by which FASYNC was set: told with the signal */
     LIST_ENTRY(file) async_link; /* with FASYNC, of a pipe's end: the pipe's lock; else the async_list's, as the next */

@@ -146,6 +146,7 @@ void inode_put(struct inode *i)
     if (i->ops->evict)
         i->ops->evict(i);
     mem_free(i->locks);
+    mem_free(i->leases);
     __atomic_fetch_sub(&i->sb->inode_count, 1, __ATOMIC_RELAXED);
     superblock_put(i->sb);
     mem_free(i);

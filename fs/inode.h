@@ -89,6 +89,7 @@ struct inode {
     const struct inode_ops *ops;
     const struct file_ops *file_ops;
     int32_t writers; /* atomic: > 0 open for writing, < 0 being executed */
+    int32_t readers; /* atomic: descriptions of a regular file that can only read */
     struct mutex lock;
     TAILQ_HEAD(, file) mapped_files; /* descriptions that address spaces map; pages.lock, as the next */
     uint64_t zap_round;              /* inode lock too: which of them were told of the latest truncation */
@@ -96,7 +97,8 @@ struct inode {
     uint32_t seals;                  /* F_SEAL_*: written with `lock` and pages.lock */
     uint32_t writable_maps;          /* shared mappings of it that may write; pages.lock */
     uint64_t charged_pages;          /* memory promised for it when it was made; fixed */
-    struct file_lock_list *locks;    /* flock and POSIX locks (lock.c), NULL: never any */
+    struct file_lock_list *locks;    /* flock and POSIX locks (file_lock.c), NULL: never any */
+    struct lease_list *leases;       /* lease.c; atomic; written with `lock`, NULL: never any */
     union {
         char *link_target;           /* tmpfs symlinks */
         struct pipe *pipe;           /* fifos, made at the first open; guarded by `lock` */

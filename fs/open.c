@@ -8,7 +8,7 @@
 #include <linux/openat2.h>
 
 #include "fs/device.h"
-#include "fs/inode.h"
+#include "fs/lease.h"
 #include "fs/pipe.h"
 #include "guest_kernel/core/alloc.h"
 #include "lib/format.h"
@@ -177,6 +177,15 @@ static int claim_text(struct file *f, unsigned may)
     return 0;
 }
 
+/* Whoever gives a lease looks at who has it open. */
+static void count_reader(struct file *f)
+{
+    if (!S_ISREG(f->inode->mode) || (f->flags & O_ACCMODE) != O_RDONLY)
+        return;
+    __atomic_fetch_add(&f->inode->readers, 1, __ATOMIC_SEQ_CST);
+    f->counted_reader = true;
+}
+
 static int open_special(struct file *f)
 {
     switch (f->inode->mode & S_IFMT) {
@@ -206,6 +215,10 @@ static int open_path(const struct path *p, struct open_request *r, struct file *
     f->inode = inode_get(i);
     if (!(r->flags & O_PATH)) {
         error = claim_text(f, r->created ? r->may & MAY_WRITE : r->may);
+        if (!error) {
+            count_reader(f);
+            error = lease_break(i, f->flags);
+        }
         if (!error && (r->flags & O_TRUNC) && !r->created && i->ops->resize)
             error = inode_truncate(p->mount, i, 0);
         if (!error && i->file_ops)

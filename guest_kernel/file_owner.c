@@ -50,6 +50,13 @@ long file_owner_set(struct file *f, int32_t id)
     return owner_set(f, id < 0 ? F_OWNER_PGRP : F_OWNER_PID, id < 0 ? -id : id);
 }
 
+void file_owner_forget(struct file *f)
+{
+    mutex_lock(&f->lock);
+    f->owner = (struct file_owner){0};
+    mutex_unlock(&f->lock);
+}
+
 int32_t file_owner_get(const struct file *f)
 {
     struct file_owner o = f->owner;
@@ -170,6 +177,8 @@ static long band_of(int reason)
     switch (reason) {
     case POLL_OUT:
         return POLLOUT | POLLWRNORM | POLLWRBAND;
+    case POLL_MSG:
+        return POLLIN | POLLRDNORM | POLLMSG;
     case POLL_HUP:
         return POLLHUP | POLLERR;
     default:

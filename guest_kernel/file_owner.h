@@ -9,6 +9,7 @@
 struct file;
 
 long file_owner_set(struct file *f, int32_t id) must_check; /* a process, negative: a group, 0: none; -ESRCH, -EINVAL */
+void file_owner_forget(struct file *f); /* nor a signal of its own any more */
 int32_t file_owner_get(const struct file *f);               /* the same; 0 also when it is gone */
 long file_owner_fcntl(struct file *f, unsigned command, uint64_t argument); /* F_*OWN*, F_*SIG */
 void file_owner_async(struct file *f, int reason /* POLL_* */); /* SIGIO, or the signal of F_SETSIG with its siginfo */

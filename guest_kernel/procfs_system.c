@@ -3,6 +3,7 @@
  */
 #include <asm/errno.h>
 
+#include "fs/lease.h"
 #include "fs/random.h"
 #include "guest_kernel/core/boot.h"
 #include "guest_kernel/core/clock.h"
@@ -241,6 +242,10 @@ int procfs_system_register(void)
     random_bytes(boot_id, sizeof boot_id);
     for (size_t n = 0; n < ARRAY_SIZE(files) && !error; n++)
         error = procfs_register(files[n].name, 0444, files[n].show);
+    if (!error)
+        error = procfs_register_number("sys/fs/lease-break-time", &lease_break_time_s, INT32_MIN, INT32_MAX);
+    if (!error)
+        error = procfs_register_number("sys/fs/leases-enable", &leases_enabled, INT32_MIN, INT32_MAX);
     if (!error)
         error = procfs_register_number("sys/kernel/randomize_va_space", &randomize_va_space, 0, 2);
     if (!error)

@@ -7,6 +7,7 @@
 #include <linux/fs.h>
 #include <linux/resource.h>
 
+#include "fs/lease.h"
 #include "fs/pipe.h"
 #include "guest_kernel/file_owner.h"
 #include "fs/shmem.h"
@@ -120,6 +121,10 @@ static long fcntl_file(struct file *f, int fd, unsigned command, uint64_t argume
         return set_status_flags(f, fd, (unsigned)argument);
     case F_GETLK: case F_SETLK: case F_SETLKW: case F_OFD_GETLK: case F_OFD_SETLK: case F_OFD_SETLKW:
         return lock_fcntl(f, command, user(argument));
+    case F_SETLEASE:
+        return lease_fcntl(f, fd, (int)argument);
+    case F_GETLEASE:
+        return lease_get(f);
     case F_SETOWN: case F_GETOWN: case F_SETOWN_EX: case F_GETOWN_EX: case F_SETSIG: case F_GETSIG:
         return file_owner_fcntl(f, command, argument);
     case F_GETPIPE_SZ:

@@ -6,6 +6,7 @@
 #include <linux/falloc.h>
 #include <linux/fcntl.h>
 
+#include "fs/lease.h"
 #include "guest_kernel/sys_file.h"
 
 static int truncate_path(const struct path *p, uint64_t size)
@@ -21,6 +22,8 @@ static int truncate_path(const struct path *p, uint64_t size)
         error = inode_permission(i, MAY_WRITE);
     if (!error && __atomic_load_n(&i->writers, __ATOMIC_RELAXED) < 0)
         error = -ETXTBSY;
+    if (!error)
+        error = lease_break(i, O_WRONLY);
     return error ? error : inode_truncate(p->mount, i, size);
 }
 

@@ -8,6 +8,10 @@
 #include <linux/fs.h>
 
 #include "fs/file_lock.h"
+#include "fs/lease.h"
+#include "guest_kernel/core/cred.h"
+#include "guest_kernel/file_owner.h"
+#include "guest_kernel/process.h"
 #include "guest_kernel/sys_file.h"
 
 static bool is_ofd(unsigned command)
@@ -93,6 +97,25 @@ static long test(struct file *f, struct file_lock_request *r, user_ptr out)
         l.l_pid = r->pid;
     }
     return put_user(out, l);
+}
+
+/* Whoever gets a first one is told of what happens to it, unless somebody else was named. */
+long lease_fcntl(struct file *f, int fd, int type)
+{
+    const struct inode *i = f->inode;
+
+    if (type != F_RDLCK && type != F_WRLCK && type != F_UNLCK)
+        return -EINVAL;
+    if (!i || (task_current()->cred.fsuid != i->uid && !cred_may(CAP_LEASE)))
+        return i ? -EACCES : -EINVAL;
+    if (!S_ISREG(i->mode))
+        return -EINVAL;
+    long result = lease_set(f, fd, type);
+    if (!result && type == F_UNLCK)
+        file_owner_forget(f);
+    if (result == 1 && !f->owner.id)
+        return file_owner_set(f, process_current()->pid);
+    return MIN(result, 0);
 }
 
 long lock_fcntl(struct file *f, unsigned command, user_ptr flock)

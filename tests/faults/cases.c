@@ -526,6 +526,17 @@ static int do_locks(void)
     return 0;
 }
 
+static int do_lease(void)
+{
+    int fd = open("/tmp/lease", O_CREAT | O_RDONLY, 0600), error = fd < 0 || fcntl(fd, F_SETLEASE, F_WRLCK), saved = errno;
+
+    if (fd >= 0)
+        close(fd);
+    unlink("/tmp/lease");
+    errno = saved;
+    return error ? -1 : 0;
+}
+
 static int do_terminal(void)
 {
     int master = open("/dev/ptmx", O_RDWR | O_NOCTTY);
@@ -638,7 +649,7 @@ const struct fault_case fault_cases[] = {
     {"datagram", do_datagram},
     {"seqpacket", do_seqpacket},
     {"ipc", do_ipc},
-    {"locks", do_locks, make_file},
+    {"locks", do_locks, make_file}, {"lease", do_lease},
     {"terminal", do_terminal},
     {"mount", do_mount},
     {"attributes", do_attributes},
