@@ -7,35 +7,52 @@
 
 #include "abi/decode_internal.h"
 
+#define HUGE_SHIFT 26u /* of SHM_HUGETLB: the size of pages stands above it */
+#define HUGE_MASK  (0x3fu << HUGE_SHIFT)
+
 void print_ipc_key(struct decoder *d, uint64_t value)
 {
+    static const struct name names[] = {{IPC_PRIVATE, "IPC_PRIVATE"}, NAME_END};
+
     if ((uint32_t)value == IPC_PRIVATE)
-        out(d, "IPC_PRIVATE");
+        out_name(d, names, IPC_PRIVATE, NULL);
     else
-        out(d, "%#x", (uint32_t)value);
+        out_hex(d, (uint32_t)value);
 }
 
-static void out_get_flags(struct decoder *d, const struct name *names, uint32_t value)
+/* Flags, perhaps a size of pages, and permissions, which are always shown. */
+static void out_get_flags(struct decoder *d, const struct name *names, uint32_t value, uint32_t huge)
 {
-    if (value & ~0777u) {
-        out_flags(d, names, value & ~0777u, "IPC_???");
-        out(d, "|");
+    static const struct name shift[] = {{HUGE_SHIFT, "SHM_HUGE_SHIFT"}, NAME_END};
+    uint32_t flags = value & ~0777u & ~(huge << HUGE_SHIFT);
+
+    if (flags) {
+        out_flags(d, names, flags, NULL);
+        out_text(d, "|");
     }
-    out(d, "%#03o", value & 0777);
+    if (huge) {
+        out(d, "%u<<", huge);
+        if (d->style->names == DECODE_NAMES)
+            out_name(d, shift, HUGE_SHIFT, NULL);
+        else
+            out(d, d->style->names == DECODE_BOTH ? "%u /* SHM_HUGE_SHIFT */" : "%u", HUGE_SHIFT);
+        out_text(d, "|");
+    }
+    out_octal(d, value & 0777);
 }
 
 void print_ipc_flags(struct decoder *d, uint64_t value)
 {
     static const struct name names[] = {NAME(IPC_CREAT), NAME(IPC_EXCL), NAME(IPC_NOWAIT), NAME_END};
 
-    out_get_flags(d, names, (uint32_t)value);
+    out_get_flags(d, names, (uint32_t)value, 0);
 }
 
 void print_shm_flags(struct decoder *d, uint64_t value)
 {
     static const struct name names[] = {NAME(IPC_CREAT), NAME(IPC_EXCL), NAME(SHM_HUGETLB), NAME(SHM_NORESERVE), NAME_END};
 
-    out_get_flags(d, names, (uint32_t)value);
+    out_get_flags(d, names, (uint32_t)value, ((uint32_t)value & HUGE_MASK) >> HUGE_SHIFT);
 }
 
 DECODE_FLAGS(shmat_flags, "SHM_???", NAME(SHM_RDONLY), NAME(SHM_RND), NAME(SHM_REMAP), NAME(SHM_EXEC))

@@ -276,10 +276,7 @@ static void out_code(struct decoder *d, int signal, int code)
         out_text(d, text);
         return;
     }
-    if (d->style->names == DECODE_NUMBERS || !text || code > 0)
-        out_hex(d, (uint32_t)code);
-    else
-        out_signed(d, code);
+    out_hex(d, (uint32_t)code);
     if (text && d->style->names == DECODE_BOTH)
         out(d, " /* %s */", text);
 }

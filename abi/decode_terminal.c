@@ -9,6 +9,7 @@
 #include <linux/sockios.h>
 #include <linux/tty.h>
 
+#include "abi/decode_ioctl.h"
 #include "lib/string.h"
 
 #define KDSETMODE_REQUEST 0x4b3a /* <linux/kd.h> */
@@ -32,13 +33,14 @@ void print_ioctl_cmd(struct decoder *d, uint64_t value)
         NAME(TIOCGPTLCK), NAME(TIOCSIG), NAME(TIOCVHANGUP), NAME(TIOCSBRK), NAME(TIOCCBRK), NAME(TIOCMSET), NAME(TIOCMBIS),
         NAME(TIOCMBIC), NAME(TIOCGSERIAL), NAME(TIOCSSERIAL), NAME(TIOCGICOUNT), NAME(TIOCMIWAIT), NAME(TIOCGRS485),
         NAME(TIOCSRS485), NAME(TCGETX), NAME(FIOQSIZE), NAME(SIOCGIFNAME), {KDSETMODE_REQUEST, "KDSETMODE"}, {0x4b33, "KDGKBTYPE"}, {0x5600, "VT_OPENQRY"},
-        {0x5603, "VBG_IOCTL_VMMDEV_REQUEST_BIG or VT_GETSTATE"}, {0x1260, "BLKGETSIZE"}, {0x80081272, "BLKGETSIZE64"}, {FICLONE_REQUEST, "BTRFS_IOC_CLONE or FICLONE"},
+        {0x5603, "VBG_IOCTL_VMMDEV_REQUEST_BIG or VT_GETSTATE"}, {FICLONE_REQUEST, "BTRFS_IOC_CLONE or FICLONE"},
         {0x80045430, "TIOCGPTN"}, NAME(FIOSETOWN), NAME(SIOCSPGRP), NAME(FIOGETOWN), NAME(SIOCGPGRP), NAME(SIOCATMARK),
         NAME_END};
     static const char *const directions[] = {"_IOC_NONE", "_IOC_WRITE", "_IOC_READ", "_IOC_READ|_IOC_WRITE"};
     uint32_t request = (uint32_t)value;
     const char *name = name_find(names, request);
 
+    name = name ? name : ioctl_name(request);
     if (name)
         out(d, "%s", name);
     else
@@ -248,14 +250,34 @@ static bool print_terminal_arg(struct decoder *d, uint32_t request, uint64_t val
     return true;
 }
 
+static void print_modem_lines(struct decoder *d, uint64_t address, bool stored)
+{
+    static const struct name lines[] = {NAME(TIOCM_LE), NAME(TIOCM_DTR), NAME(TIOCM_RTS), NAME(TIOCM_ST), NAME(TIOCM_SR), NAME(TIOCM_CTS),
+                                        NAME(TIOCM_CAR), NAME(TIOCM_RNG), NAME(TIOCM_DSR), NAME(TIOCM_OUT1), NAME(TIOCM_OUT2),
+                                        NAME(TIOCM_LOOP), NAME_END};
+    uint32_t set;
+
+    if (!fetch(d, address, &set, sizeof set, stored))
+        return;
+    out_text(d, "[");
+    out_flags(d, lines, set, "TIOCM_???");
+    out_text(d, "]");
+}
+
 void print_ioctl_arg(struct decoder *d, uint64_t value)
 {
     static const struct name console_modes[] = {{0, "KD_TEXT"}, {1, "KD_GRAPHICS"}, {2, "KD_TEXT0"}, {3, "KD_TEXT1"}, NAME_END};
     uint32_t request = (uint32_t)d->call->args[1];
 
-    if (print_terminal_arg(d, request, value))
+    if (print_terminal_arg(d, request, value) || ioctl_print(d, request, value))
         return;
     switch (request) {
+    case TIOCMGET:
+        print_modem_lines(d, value, true);
+        break;
+    case TIOCMBIS: case TIOCMBIC: case TIOCMSET:
+        print_modem_lines(d, value, false);
+        break;
     case TIOCGPGRP: case TIOCGSID: case TIOCGETD: case TIOCGPTN: case FIONREAD: case TIOCOUTQ: case TIOCGEXCL: case TIOCGDEV:
     case TIOCGSOFTCAR: case FIOGETOWN: case SIOCGPGRP: case SIOCATMARK:
         print_int_at(d, value, true);
