@@ -100,7 +100,7 @@ static size_t record_make(const uint8_t *data, size_t size, size_t *at, uint64_t
     if (r->type == TRACE_ENTRY) {
         words[0] = data[(*at + 3) % size] * 2u + data[(*at + 8) % size] % 2u;
         for (unsigned i = 1; i < 7 && (i + 1) * 8 <= body; i++)
-            words[i] = words[i] % 3 ? words[i] % 8 : 0x10000;
+            words[i] = words[i] % 3 == 0 ? 0x10000 : words[i] % 3 == 1 ? words[i] % 8 : words[i] % 600; /* an address, a command, a size */
     } else if (r->type == TRACE_RETURN && body >= 24) {
         words[0] = data[(*at + 4) % size] % 5 ? data[(*at + 4) % size] : (uint64_t)-2;
         words[2] = sequence - 1 - (data[(*at + 5) % size] % 8 == 0);

@@ -26,6 +26,7 @@ SCRIPTS = {
     "faccessat2.test": ("-a27 -e trace=faccessat2", {"start": r"faccessat2\(-1, NULL,"}),
     "fadvise64.test": ("-e trace=fadvise64", {"drop": r"fadvise64\([0123],"}),
     "personality.test": ("-a20 -e trace=personality", {"patterns": True}),
+    "ipc.sh": ("-e trace=%ipc", {"patterns": True}),
     "ipc_msgbuf.test": ("-a26 -v -e trace=msgget,msgsnd,msgrcv,msgctl", {"patterns": True}),
 }
 MAPPING = "-e trace=mmap,madvise,mlockall,mprotect,mremap,msync,munmap"

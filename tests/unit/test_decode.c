@@ -87,6 +87,59 @@ static void strings(void **state)
     EXPECT("getrandom(\"\\x01\\xff\", 2, GRND_NONBLOCK) = 2", SYS_getrandom, 2, 0x3000, 2, 1);
 }
 
+/* Calls that the kernel lacks: what their arguments point to was observed. */
+static void absent_calls(void **state)
+{
+    uint32_t lookup[8] = {3, 0, 0x5000, 0, 0x6000, 0, 4, 0};
+    uint64_t program[2] = {2, 0x8000};
+    uint8_t filter[16] = {0x20, 0, 0, 0, 4, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0xff, 0x7f};
+    uint32_t fields[4] = {1, 0, 5, 0};
+
+    capture(0x1000, lookup, 32, CAPTURE_OBSERVED);
+    EXPECT("bpf(BPF_MAP_LOOKUP_ELEM, {map_fd=3, key=0x5000, value=0x6000, flags=BPF_F_LOCK}, 32) = -1 ENOSYS (Function not implemented)",
+           SYS_bpf, -38, 1, 0x1000, 32);
+    capture(0x1000, lookup, 4, CAPTURE_OBSERVED);
+    EXPECT("bpf(BPF_MAP_FREEZE, {map_fd=3}, 4) = -1 ENOSYS (Function not implemented)", SYS_bpf, -38, 22, 0x1000, 4);
+    EXPECT("bpf(BPF_MAP_FREEZE, 0x1000, 4) = -1 ENOSYS (Function not implemented)", SYS_bpf, -38, 22, 0x1000, 4);
+    EXPECT("bpf(0x63 /* BPF_??? */, 0x1000, 4294967295) = -1 ENOSYS (Function not implemented)", SYS_bpf, -38, 99, 0x1000, (uint64_t)-1);
+
+    capture(0x7000, program, 16, CAPTURE_OBSERVED);
+    EXPECT("seccomp(SECCOMP_SET_MODE_FILTER, 0, {len=2, filter=0x8000}) = -1 ENOSYS (Function not implemented)", SYS_seccomp, -38, 1, 0,
+           0x7000);
+    capture(0x7000, program, 16, CAPTURE_OBSERVED);
+    capture(0x8000, filter, 16, CAPTURE_OBSERVED);
+    struct decode_style whole = decode_style_plain;
+    whole.whole = true;
+    struct decode_call call = {.nr = SYS_seccomp, .args = {1, 0, 0x7000}, .returned = true, .result = -38, .items = items, .items_size = used};
+    char line[DECODE_LINE_MAX];
+    decode_call_as(&call, &whole, false, line, sizeof line);
+    used = 0;
+    assert_string_equal(line, "seccomp(SECCOMP_SET_MODE_FILTER, 0, {len=2, filter=[BPF_STMT(BPF_LD|BPF_W|BPF_ABS, 0x4), "
+                              "BPF_STMT(BPF_RET|BPF_K, SECCOMP_RET_ALLOW)]}) = -1 ENOSYS (Function not implemented)");
+
+    capture(0x1000, fields, 16, CAPTURE_OBSERVED);
+    EXPECT("mount_setattr(AT_FDCWD, NULL, AT_RECURSIVE, 0x1000, 32) = -1 ENOSYS (Function not implemented)", SYS_mount_setattr, -38,
+           (uint64_t)-100, 0, 0x8000, 0x1000, 32);
+    EXPECT("keyctl(KEYCTL_LINK, KEY_SPEC_SESSION_KEYRING, 5) = -1 ENOSYS (Function not implemented)", SYS_keyctl, -38, 8, (uint32_t)-3, 5, 6, 7);
+    capture(0x1000, "a", 2, CAPTURE_OBSERVED);
+    EXPECT("inotify_add_watch(3, \"a\", IN_ACCESS|IN_ISDIR) = -1 ENOSYS (Function not implemented)", SYS_inotify_add_watch, -38, 3, 0x1000,
+           0x40000001);
+}
+
+static void socket_options(void **state)
+{
+    uint32_t one = 1;
+
+    in(0x1000, &one, 4);
+    EXPECT("setsockopt(3, SOL_TCP, TCP_NODELAY, [1], 4) = 0", SYS_setsockopt, 0, 3, 6, 1, 0x1000, 4);
+    in(0x1000, &one, 4);
+    EXPECT("setsockopt(3, SOL_SOCKET, SO_REUSEADDR, [1], 4) = 0", SYS_setsockopt, 0, 3, 1, 2, 0x1000, 4);
+    EXPECT("setsockopt(3, SOL_IPV6, 0x63 /* IPV6_??? */, 0x1000, 4) = -1 ENOPROTOOPT (Protocol not available)", SYS_setsockopt, -92, 3, 41, 99,
+           0x1000, 4);
+    in(0x1000, "\x10\0\0\0\7\0\0\0\x0f\0\0\0", 12);
+    EXPECT("bind(3, {sa_family=AF_NETLINK, nl_pid=7, nl_groups=0xf}, 12) = 0", SYS_bind, 0, 3, 0x1000, 12);
+}
+
 static void fragments(void **state)
 {
     /* A string that was copied in two pieces, the second one first. */
@@ -235,7 +288,7 @@ static void the_table(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(scalars_and_errors), cmocka_unit_test(strings), cmocka_unit_test(fragments),
+        cmocka_unit_test(scalars_and_errors), cmocka_unit_test(strings), cmocka_unit_test(absent_calls), cmocka_unit_test(socket_options), cmocka_unit_test(fragments),
         cmocka_unit_test(structures), cmocka_unit_test(unfinished_and_denied), cmocka_unit_test(signals_and_ends),
         cmocka_unit_test(short_buffers), cmocka_unit_test(malformed_items), cmocka_unit_test(the_table),
     };
