@@ -75,6 +75,32 @@ static int store_coredump_filter(int pid, char *value, size_t n)
     return error;
 }
 
+static int show_clear_refs(int pid, struct text *t)
+{
+    return -EINVAL;
+}
+
+/* What of its memory was used and written is forgotten (proc(5)). */
+static int store_clear_refs(int pid, char *value, size_t n)
+{
+    unsigned long long what;
+
+    if (n && value[n - 1] == '\n')
+        value[n - 1] = '\0';
+    if (string_to_u64(value, &what) || what < SPACE_FORGET_ALL || what > SPACE_FORGET_PEAK)
+        return -EINVAL;
+    struct process *p = process_find(pid);
+    if (!p)
+        return -ESRCH;
+    process_put(p);
+    struct space *s = process_space(pid);
+    if (!s) /* a zombie's is gone */
+        return 0;
+    space_forget(s, (enum space_forget)what);
+    space_put(s);
+    return 0;
+}
+
 /* Where a task sleeps in the kernel: as on a Linux that tells no names of its functions. */
 static int show_wchan(int pid, struct text *t)
 {
@@ -85,6 +111,7 @@ static int show_wchan(int pid, struct text *t)
 static const struct procfs_pid_entry entries[] = {
     {"auxv", S_IFREG | 0400, .ops = &procfs_auxv_ops},
     {"cgroup", S_IFREG | 0444, show_cgroup},
+    {"clear_refs", S_IFREG | 0200, show_clear_refs, .store = store_clear_refs},
     {"cmdline", S_IFREG | 0444, procfs_show_cmdline},
     {"comm", S_IFREG | 0644, show_comm, .store = store_comm},
     {"coredump_filter", S_IFREG | 0644, show_coredump_filter, .store = store_coredump_filter},

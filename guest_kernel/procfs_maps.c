@@ -169,7 +169,7 @@ static void show_flags(struct text *t, const struct area *a)
         {"nr", a->flags & MAP_NORESERVE},
         {"wf", a->flags & SPACE_MAP_WIPE_ON_FORK},
         {"dd", clock || (a->flags & SPACE_MAP_NO_DUMP)},
-        {"sd", true}, /* nothing clears it */
+        {"sd", !a->soft_clean},
         {"hg", a->flags & SPACE_MAP_LARGE},
         {"nh", a->flags & SPACE_MAP_NO_LARGE},
     };

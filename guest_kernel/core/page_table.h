@@ -14,6 +14,8 @@
 #define PTE_OWN   BIT(9)  /* the page belongs to private memory alone: anonymous, or copied from a file */
 #define PTE_HELD  BIT(10) /* mapped without any access right: not PRESENT, yet not empty */
 #define PTE_SHMEM BIT(11) /* a page of shared memory */
+#define PTE_WAS_DIRTY BIT(52) /* written, before space_forget() took PTE_DIRTY */
+#define PTE_MOVED BIT(53) /* by mremap() since: who looks at addresses finds another page there */
 
 #define USER_TABLE_LEVELS 4
 #define LARGE_SIZE        MiB(2)

@@ -214,6 +214,7 @@ void space_join(struct space *s, uint64_t address)
     area_remove(&s->areas, upper);
     s->counts.areas--;
     area_resize(lower, lower->start, upper->end);
+    lower->soft_clean &= upper->soft_clean;
     area_bury(s, upper);
 }
 
@@ -223,10 +224,12 @@ int space_insert(struct space *s, const struct area *model)
 
     if (lower && area_can_join(lower, model)) {
         area_resize(lower, lower->start, model->end);
+        lower->soft_clean &= model->soft_clean;
         space_join(s, model->end);
     } else if (upper && area_can_join(model, upper)) {
         upper->file_offset = model->file_offset;
         area_resize(upper, model->start, upper->end);
+        upper->soft_clean &= model->soft_clean;
     } else {
         struct area *a = area_create(model);
 

@@ -54,6 +54,7 @@ struct area { /* [start, end), guarded by its space's lock */
     uint64_t file_offset;    /* bytes, page aligned */
     const char *name;        /* "[heap]", "[stack]", "[vdso]" or NULL */
     struct area *dead_next;
+    bool soft_clean; /* since all of it was mapped, space_forget() has cleared PTE_DIRTY: see there */
 };
 
 struct space_counts { /* pages but for `areas`; Linux's names of them in /proc/PID/status are behind */
@@ -178,6 +179,9 @@ struct space_usage {
  * false: there is none.
  */
 bool space_area_usage(struct space *s, uint64_t address, struct area *out, struct space_usage *usage) must_check;
+/* /proc/PID/clear_refs: by Linux's numbers. */
+enum space_forget { SPACE_FORGET_ALL = 1, SPACE_FORGET_ANONYMOUS, SPACE_FORGET_MAPPED, SPACE_FORGET_SOFT_DIRTY, SPACE_FORGET_PEAK };
+void space_forget(struct space *s, enum space_forget what);
 /* The words of /proc/PID/pagemap of n pages from there on; frames: with page frame numbers. */
 void space_pagemap(struct space *s, uint64_t address, unsigned n, bool frames, uint64_t *out);
 /* Could a large page come into the area by a fault? */

@@ -23,7 +23,11 @@ static char *page_access(struct space *s, uint64_t va, unsigned how)
 
     if (!a || !is_accessible(a, how) || space_resolve(s, a, va, how & SPACE_WRITE))
         return NULL;
-    return page_table_address(page_table_find(&s->pages, va), ALIGN_DOWN(va, PAGE_SIZE));
+    uint64_t *entry = page_table_find(&s->pages, va);
+
+    if (how & SPACE_WRITE) /* what is written here no CPU notes */
+        __atomic_fetch_or(entry, PTE_DIRTY, __ATOMIC_RELAXED);
+    return page_table_address(entry, ALIGN_DOWN(va, PAGE_SIZE));
 }
 
 size_t space_access(struct space *s, uint64_t address, void *buffer, size_t n, unsigned how)

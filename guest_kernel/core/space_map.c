@@ -178,7 +178,7 @@ struct protect_walk {
 static void protect_leaf(struct page_walk *w, uint64_t va, uint64_t *entry)
 {
     struct protect_walk *p = container_of(w, struct protect_walk, walk);
-    uint64_t keep = PTE_ADDRESS | PTE_DIRTY | PTE_OWN | PTE_SHMEM | PTE_LARGE | (p->keep_write ? PTE_WRITE : 0);
+    uint64_t keep = PTE_ADDRESS | PTE_DIRTY | PTE_WAS_DIRTY | PTE_MOVED | PTE_OWN | PTE_SHMEM | PTE_LARGE | (p->keep_write ? PTE_WRITE : 0);
 
     *entry = (*entry & keep) | p->flags;
     tlb_gather_note(&p->gather, va);

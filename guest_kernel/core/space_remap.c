@@ -61,7 +61,7 @@ static void move_leaf(struct page_walk *w, uint64_t va, uint64_t *entry)
     }
     if (m->prepare)
         return;
-    page_table_set(to, *entry);
+    page_table_set(to, *entry | PTE_MOVED);
     *entry = 0;
     tlb_gather_note(&m->gather, va);
     if (large)

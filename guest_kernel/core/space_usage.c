@@ -35,7 +35,7 @@ static void usage_leaf(struct page_walk *w, uint64_t va, uint64_t *entry)
         return;
     uint64_t size = pte_pages(*entry) * PAGE_SIZE, mappings = mappings_of(*entry);
     uint64_t share = (size << SPACE_USAGE_SHIFT) / mappings;
-    bool dirty = kind == RESIDENT_SHMEM || (*entry & PTE_DIRTY); /* shared memory has no disk to be clean by */
+    bool dirty = kind == RESIDENT_SHMEM || (*entry & (PTE_DIRTY | PTE_WAS_DIRTY)); /* shared memory has no disk to be clean by */
 
     out->resident += size;
     out->referenced += *entry & PTE_ACCESSED ? size : 0;
@@ -64,16 +64,16 @@ bool space_area_usage(struct space *s, uint64_t address, struct area *out, struc
     return a;
 }
 
-/* Programs cannot clear the soft-dirty bits (there is no clear_refs): all that is mapped is as it came. */
-static uint64_t pagemap_word(uint64_t entry, uint64_t va, bool frames)
+static uint64_t pagemap_word(const struct area *a, uint64_t entry, uint64_t va, bool frames)
 {
     uint64_t frame = (entry & PTE_ADDRESS) >> PAGE_SHIFT;
+    uint64_t soft_dirty = !a->soft_clean || (entry & (PTE_DIRTY | PTE_MOVED)) ? PAGEMAP_SOFT_DIRTY : 0;
 
     if (!pte_has_page(entry))
-        return PAGEMAP_SOFT_DIRTY;
+        return soft_dirty;
     if (pte_is_large(entry))
         frame = ALIGN_DOWN(frame, LARGE_PAGES) + ((va >> PAGE_SHIFT) & (LARGE_PAGES - 1));
-    uint64_t word = PAGEMAP_PRESENT | PAGEMAP_SOFT_DIRTY | (frames ? frame : 0);
+    uint64_t word = PAGEMAP_PRESENT | soft_dirty | (frames ? frame : 0);
 
     if (pte_kind(entry) == RESIDENT_NONE)
         return word;
@@ -94,7 +94,7 @@ void space_pagemap(struct space *s, uint64_t address, unsigned n, bool frames, u
             a = area_from(&s->areas, va);
         const uint64_t *leaf = a && a->start <= va ? page_table_find(&s->pages, va) : NULL;
 
-        out[i] = a && a->start <= va ? pagemap_word(leaf ? *leaf : 0, va, frames) : 0;
+        out[i] = a && a->start <= va ? pagemap_word(a, leaf ? *leaf : 0, va, frames) : 0;
     }
     space_unlock(s);
 }
