@@ -59,6 +59,9 @@ static void print_owner(struct decoder *d, uint64_t address, bool stored)
     out(d, ", pid=%d}", o.pid);
 }
 
+static const struct name notices[] = {NAME(DN_ACCESS), NAME(DN_MODIFY), NAME(DN_CREATE), NAME(DN_DELETE), NAME(DN_RENAME), NAME(DN_ATTRIB),
+                                      NAME(DN_MULTISHOT), NAME_END};
+
 void print_fcntl_arg(struct decoder *d, uint64_t value)
 {
     switch ((uint32_t)d->call->args[1]) {
@@ -92,6 +95,9 @@ void print_fcntl_arg(struct decoder *d, uint64_t value)
     case F_SETLEASE:
         out_name(d, lock_types, value, "F_???");
         break;
+    case F_NOTIFY:
+        out_flags(d, notices, (uint32_t)value, "DN_???");
+        break;
     case F_ADD_SEALS:
         out_flags(d, seals, value, "F_SEAL_???");
         break;
@@ -118,9 +124,15 @@ void print_result_fcntl(struct decoder *d)
             out(d, "0");
             break;
         }
-        out(d, "%#llx (%s ", result, d->call->args[1] == F_GETFD ? "flags" : "seals");
-        out_flags(d, d->call->args[1] == F_GETFD ? descriptor_flags : seals, result, "???");
+        out(d, "%#llx (%s ", result, (uint32_t)d->call->args[1] == F_GETFD ? "flags" : "seals");
+        out_flags(d, (uint32_t)d->call->args[1] == F_GETFD ? descriptor_flags : seals, result, "???");
         out(d, ")");
+        break;
+    case F_GETLEASE:
+        out_hex(d, result);
+        out_text(d, " (");
+        out_name(d, lock_types, result, "F_???");
+        out_text(d, ")");
         break;
     case F_GETSIG:
         out(d, "%llu", result);

@@ -121,7 +121,7 @@ static bool option_is_bytes(uint32_t name)
     case SO_BUF_LOCK:
         return true;
     default:
-        return false;
+        return !name_find(general_options, name);
     }
 }
 
@@ -256,14 +256,14 @@ static void print_option_number(struct decoder *d, const uint8_t *bytes)
 
     memcpy(&number, bytes, sizeof number);
     if ((uint32_t)d->call->args[1] == SOL_SOCKET && (uint32_t)d->call->args[2] == SO_TXREHASH) {
-        const char *name = name_find(rehash, (uint8_t)number);
+        const char *name = name_find(rehash, (uint32_t)number);
         out_text(d, "[");
         if (name && d->style->names == DECODE_NAMES)
             out_text(d, name);
         else if (d->style->names == DECODE_NUMBERS)
-            out_unsigned(d, (uint8_t)number);
+            out_signed(d, number);
         else
-            out(d, "%u /* %s */", (uint8_t)number, name ? name : "SOCK_TXREHASH_???");
+            out(d, "%d /* %s */", number, name ? name : "SOCK_TXREHASH_???");
         out_text(d, "]");
         return;
     }
