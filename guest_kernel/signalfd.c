@@ -155,10 +155,12 @@ static long signalfd_make(int fd, uint64_t mask_address, uint64_t size, uint32_t
 {
     signal_set mask;
 
-    if (flags & ~(uint32_t)(SFD_CLOEXEC | SFD_NONBLOCK) || size != sizeof(mask))
+    if (size != sizeof(mask))
         return -EINVAL;
     if (get_user(mask, user(mask_address)))
         return -EFAULT;
+    if (flags & ~(uint32_t)(SFD_CLOEXEC | SFD_NONBLOCK))
+        return -EINVAL;
     mask &= ~SIGNALS_UNBLOCKABLE;
     if (fd != -1)
         return signalfd_change(fd, mask);
