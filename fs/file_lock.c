@@ -1,7 +1,7 @@
 /*
  * See fs/file_lock.h.  A lock is a range with an owner; setting one cuts or removes what the same owner had there
  * (POSIX fcntl: the last call wins byte by byte).  Waiters sleep on the list's queue and look again at every change.
- * Waits are not searched for cycles: EDEADLK is never returned, an interrupted wait gives EINTR.
+ * A process that waits for another's record lock is looked for in circles (fs/lock_cycle.h).
  */
 #include "fs/file_lock.h"
 
@@ -10,6 +10,7 @@
 #include <bsd/sys/queue.h>
 
 #include "fs/inode.h"
+#include "fs/lock_cycle.h"
 #include "guest_kernel/core/alloc.h"
 
 struct file_lock {
@@ -21,6 +22,7 @@ struct file_lock_list { /* inode.lock */
     LIST_HEAD(, file_lock) locks;
     struct wait_queue changed;
     uint64_t changes;
+    struct lock_waits waits;
 };
 
 const void *file_lock_process_owner(void)
@@ -99,6 +101,7 @@ static bool holds_same(const struct file_lock_list *list, const struct file_lock
 static void list_changed(struct file_lock_list *list)
 {
     __atomic_fetch_add(&list->changes, 1, __ATOMIC_RELEASE);
+    lock_waits_forget(&list->waits);
     wake_all(&list->changed);
 }
 
@@ -120,18 +123,38 @@ static int try_set(struct file_lock_list *list, const struct file_lock_request *
     return 0;
 }
 
+/* A record lock of a process, not of a file description. */
+static bool is_process_owned(const struct file_lock_request *r)
+{
+    return !r->whole_file && r->pid != -1;
+}
+
+/* Inode locked: `want` is about to wait for what stands in its way.  0 or -EDEADLK. */
+static int wait_prepare(struct file_lock_list *list, const struct file_lock_request *want, struct lock_wait *w)
+{
+    const struct file_lock *conflict = is_process_owned(want) ? find_conflict(list, want) : NULL;
+
+    if (!conflict || !is_process_owned(&conflict->range))
+        return 0;
+    return lock_wait_begin(w, &list->waits, want->owner, conflict->range.owner);
+}
+
 static int set_or_wait(struct inode *i, const struct file_lock_request *want, struct file_lock *spare[2], bool wait)
 {
     for (;;) {
+        struct lock_wait w = {.listed = false};
         mutex_lock(&i->lock);
         struct file_lock_list *list = list_of(i);
         int error = list ? try_set(list, want, spare) : -ENOLCK;
         uint64_t seen = list ? list->changes : 0;
+        if (error == -EAGAIN && wait && wait_prepare(list, want, &w))
+            error = -EDEADLK;
         mutex_unlock(&i->lock);
         if (error != -EAGAIN || !wait)
             return error;
         long interrupted =
             wait_event(&list->changed, __atomic_load_n(&list->changes, __ATOMIC_ACQUIRE) != seen);
+        lock_wait_end(&w);
         if (interrupted)
             return (int)interrupted;
     }
