@@ -18,6 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock_settled.h"
+
 #define show(what, value) printf("%s: %ld\n", (what), (long)(value))
 #define NS_PER_S 1000000000LL
 #define NS_PER_MS 1000000LL
@@ -329,6 +331,7 @@ static void show_leap(const char *what, int status, long before_s)
 int main(void)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
+    clock_wait_settled();
     puts("== begin");
     show_figures();
     show_loop_figures();

@@ -20,6 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock_settled.h"
+
 #define show(what, value) printf("%s: %ld\n", (what), (long)(value))
 #define show_call(call)                                                                                                \
     do {                                                                                                               \
@@ -247,6 +249,7 @@ static void show_zone(void)
 int main(void)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
+    clock_wait_settled();
     puts("== begin");
     show_timerfds();
     show_timers();
