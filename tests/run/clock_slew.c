@@ -299,6 +299,19 @@ static void show_loop(void)
     adjust("set", (struct timex){.modes = ADJ_SETOFFSET});
 }
 
+static long tai_difference_s(void)
+{
+    return (now_ns(CLOCK_TAI) - now_ns(CLOCK_REALTIME) + NS_PER_S / 2) / NS_PER_S;
+}
+
+/* Linux's adjtimex(2) tells of a leap second that the clocks, and its state, take with the next tick only. */
+static void wait_for_tick(int tai)
+{
+    for (int i = 0; i < 500 && tai_difference_s() != tai; i++)
+        wait_raw(10 * NS_PER_MS);
+    wait_raw(50 * NS_PER_MS);
+}
+
 /* To some seconds before midnight, so that a leap second comes. */
 static void show_leap(const char *what, int status, long before_s)
 {
@@ -319,9 +332,10 @@ static void show_leap(const char *what, int status, long before_s)
         x.modes = 0;
         state = adjtimex(&x);
     } while (state != TIME_WAIT && x.time.tv_sec < 1700006400 + 5);
+    wait_for_tick(x.tai);
     printf("state %d status %x tai %d: real time %d, TAI %d\n", state, x.status, x.tai,
            is_near(gain_since(real, CLOCK_REALTIME), (37 - x.tai) * NS_PER_S, 60000), is_near(gain_since(tai, CLOCK_TAI), 0, 60000));
-    show("difference", (now_ns(CLOCK_TAI) - now_ns(CLOCK_REALTIME) + NS_PER_S / 2) / NS_PER_S);
+    show("difference", tai_difference_s());
     set_status(0);
     while ((state = adjtimex(&(struct timex){0})) == TIME_WAIT)
         wait_raw(50 * NS_PER_MS);
