@@ -120,7 +120,7 @@ static int set(struct file *f, struct lease_list *list, short type, struct lease
         change_type(list, mine, type);
         return 0;
     }
-    if (!leases_enabled)
+    if (!__atomic_load_n(&leases_enabled, __ATOMIC_RELAXED))
         return -EINVAL;
     **spare = (struct lease){.file = f, .type = type};
     LIST_INSERT_HEAD(&list->leases, *spare, link);

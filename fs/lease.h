@@ -7,8 +7,8 @@
 
 #include "fs/inode.h"
 
-extern int lease_break_time_s; /* /proc/sys/fs/lease-break-time; 0 and less: for ever */
-extern int leases_enabled;     /* /proc/sys/fs/leases-enable */
+extern int lease_break_time_s; /* atomic: /proc/sys/fs/lease-break-time; 0 and less: for ever */
+extern int leases_enabled;     /* atomic: /proc/sys/fs/leases-enable */
 
 /*
  * A regular file's: type F_RDLCK, F_WRLCK, F_UNLCK; fd is told with the signal.  1: a new one; 0; -EAGAIN: it is open in a
